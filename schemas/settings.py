@@ -1,0 +1,315 @@
+"""Settings: ``salespulse.toml`` and, over it, environment variables ``SALESPULSE_SECTION__KEY``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import SettingsError
+from schemas.topics import Topics
+
+ENV_PREFIX: Final = "SALESPULSE_"
+DEFAULT_FILE: Final = "salespulse.toml"
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNIT_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Positive = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+
+
+class Duration(int):
+    """A length of time in milliseconds, written like ``10s`` or ``90d`` in the settings."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the settings file; unknown keys are refused."""
+
+
+class App(_Section):
+    id: Name = "salespulse"
+    data_dir: str = ".salespulse"
+
+
+class KafkaSecurity(_Section):
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: str = ""
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+
+
+class Kafka(_Section):
+    bootstrap_servers: str = "localhost:9092"
+    partitions: Annotated[int, Meta(ge=1, le=1000)] = 8
+    source_partitions: Annotated[int, Meta(ge=1, le=1000)] = 8
+    replication_factor: Annotated[int, Meta(ge=1, le=9)] = 1
+    idempotence: bool = True
+    session_timeout: Duration = Duration(10_000)
+    security: KafkaSecurity = KafkaSecurity()
+
+
+class Redis(_Section):
+    url: str = "redis://localhost:6379/0"
+    prefix: Name = "salespulse"
+    ttl: Duration = Duration(120_000)
+    stream_length: Positive = 10_000
+
+
+class Http(_Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    token: str = ""
+
+
+class Time(_Section):
+    zone: str = "UTC"
+    week_start: Weekday = "monday"
+    clock: Literal["wall", "event"] = "wall"
+    out_of_orderness: Duration = Duration(10_000)
+    future_skew: Duration = Duration(300_000)
+    tick: Duration = Duration(1_000)
+
+
+class Money(_Section):
+    currency: Currency = "USD"
+    rates: dict[Currency, str | int | float] = {}
+
+
+class Catalogue(_Section):
+    include: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class KpiSettings(_Section):
+    churn_horizon: Duration = Duration(90 * 86_400_000)
+    mean_lifetime: Duration = Duration(730 * 86_400_000)
+    abc_shares: tuple[int, int] = (80, 15)
+    satisfaction_scale: Positive = 5
+    stages: tuple[str, ...] = ("new", "contacted", "first_meeting", "proposal", "negotiation")
+    stage_limit: Duration = Duration(7 * 86_400_000)
+    stage_limits: dict[str, Duration] = {}
+    working_days: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    points: dict[str, int] = {}
+
+
+class Intake(_Section):
+    frame_events: Positive = 1_000
+    pace: Duration = Duration(25)
+    commit_interval: Duration = Duration(1_000)
+    max_event_bytes: Positive = 262_144
+    dead_letter_window: Positive = 1_000
+    dead_letter_minimum: Positive = 100
+    dead_letter_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.5
+
+
+class Pipeline(_Section):
+    emit_interval: Duration = Duration(100)
+    checkpoint_interval: Duration = Duration(2_500)
+    dedupe_horizon: Duration = Duration(35 * 86_400_000)
+    stale_after: Duration = Duration(10_000)
+
+
+class Alerts(_Section):
+    tau: Annotated[float, Meta(ge=0, le=1)] = 0.10
+    minimum_expected: Positive = 50
+    baseline_floor: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    interval: Duration = Duration(60_000)
+
+
+class Metrics(_Section):
+    max_series: Positive = 10_000
+
+
+class Settings(_Section):
+    """Everything that can be set; the defaults run against servers on this machine."""
+
+    app: App = App()
+    kafka: Kafka = Kafka()
+    topics: Topics = Topics()
+    redis: Redis = Redis()
+    http: Http = Http()
+    time: Time = Time()
+    money: Money = Money()
+    catalogue: Catalogue = Catalogue()
+    kpi: KpiSettings = KpiSettings()
+    intake: Intake = Intake()
+    pipeline: Pipeline = Pipeline()
+    alerts: Alerts = Alerts()
+    metrics: Metrics = Metrics()
+
+
+def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings file, lay the environment over it and check everything.
+
+    Args:
+        path: The file; None: ``salespulse.toml`` of the working directory where there is one.
+        environment: Variables; None: those of the process.
+
+    Raises:
+        SettingsError: One line with file, key, what was found and what is allowed.
+    """
+    origin = path or Path(DEFAULT_FILE)
+    if path is not None and not path.is_file():
+        raise SettingsError(f"{path}: no such settings file; leave out --config to use the defaults")
+    document = _read_toml(origin) if origin.is_file() else {}
+    variables = os.environ if environment is None else environment
+    from_environment = _lay_over(document, variables)
+    return settings_from(document, str(origin), from_environment)
+
+
+def settings_from(
+    document: Mapping[str, Any], origin: str = DEFAULT_FILE, from_environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Check a document of nested tables against :class:`Settings`; ``origin`` is named in errors."""
+    try:
+        settings = msgspec.convert(document, Settings, dec_hook=_decode_special)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_explain(str(error), document, origin, from_environment or {})) from None
+    _check_values(settings, origin)
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+
+
+def _lay_over(document: dict[str, Any], variables: Mapping[str, str]) -> dict[str, str]:
+    """Put ``SALESPULSE_A__B`` into ``document["a"]["b"]``; returns dotted key -> variable name."""
+    laid: dict[str, str] = {}
+    for variable, text in sorted(variables.items()):
+        if not variable.startswith(ENV_PREFIX) or "__" not in variable:
+            continue
+        keys = variable.removeprefix(ENV_PREFIX).split("__")
+        keys = [key if keys[:2] == ["MONEY", "RATES"] and index == 2 else key.lower() for index, key in enumerate(keys)]
+        table = document
+        for key in keys[:-1]:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise SettingsError(f"environment {variable}: {key} is a value, not a table of settings")
+        table[keys[-1]] = _from_text(keys, text)
+        laid[".".join(keys)] = variable
+    return laid
+
+
+def _from_text(keys: list[str], text: str) -> object:
+    """Read a variable as JSON where the setting is no text: numbers, booleans, lists; else as it is."""
+    kind: Any = Settings
+    for key in keys:
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
+        kind = fields.get(key)
+    if (
+        kind is None
+        or kind in (str, Duration)
+        or getattr(kind, "__origin__", None) in (Literal,)
+        or kind in (Name, Currency)
+    ):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _is_struct(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _decode_special(kind: type, value: object) -> object:
+    if kind is Duration and isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError("expected a duration as text, like 500ms, 10s, 5m, 1h or 90d")
+
+
+def parse_duration(text: str) -> Duration:
+    """Read ``10s``, ``1.5h``, ``90d``.
+
+    Raises:
+        ValueError: It is not a number with one of the units ms, s, m, h, d.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("expected a duration like 500ms, 10s, 5m, 1h or 90d")
+    return Duration(int(float(match[1]) * _UNIT_MS[match[2]]))
+
+
+def _explain(message: str, document: Mapping[str, Any], origin: str, from_environment: Mapping[str, str]) -> str:
+    """Turn msgspec's message into ``file: key: what was found; what is allowed``."""
+    text, _, place = message.partition(" - at `$")
+    key = place.rstrip("`").lstrip(".").replace("[...]", "")
+    unknown = re.search(r"unknown field `([^`]+)`", text)
+    if unknown:
+        key = f"{key}.{unknown[1]}".lstrip(".")
+        return f"{_origin_of(key, origin, from_environment)}: {key}: no such setting{_did_you_mean(key)}"
+    found = _value_at(document, key)
+    return f"{_origin_of(key, origin, from_environment)}: {key}: found {found!r}; {text[:1].lower()}{text[1:]}"
+
+
+def _origin_of(key: str, origin: str, from_environment: Mapping[str, str]) -> str:
+    variable = from_environment.get(key)
+    return f"environment {variable}" if variable else origin
+
+
+def _value_at(document: Mapping[str, Any], key: str) -> object:
+    value: Any = document
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else value
+    return value
+
+
+def _did_you_mean(key: str) -> str:
+    known = setting_names()
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every setting as a dotted key, such as ``kafka.bootstrap_servers``."""
+    return tuple(_names(Settings, ""))
+
+
+def _names(kind: Any, prefix: str) -> list[str]:
+    names: list[str] = []
+    for field in msgspec.structs.fields(kind):
+        if _is_struct(field.type):
+            names += _names(field.type, f"{prefix}{field.encode_name}.")
+        else:
+            names.append(prefix + field.encode_name)
+    return names
+
+
+def _check_values(settings: Settings, origin: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(settings.time.zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(
+            f"{origin}: time.zone: found {settings.time.zone!r}; allowed is an IANA zone like Europe/Berlin"
+        ) from None
+    for code, rate in settings.money.rates.items():
+        try:
+            valid = Decimal(str(rate)) > 0
+        except InvalidOperation:
+            valid = False
+        if not valid:
+            raise SettingsError(f"{origin}: money.rates.{code}: found {rate!r}; allowed is a number above 0")
+    if sum(settings.kpi.abc_shares) > 100:
+        raise SettingsError(
+            f"{origin}: kpi.abc_shares: found {list(settings.kpi.abc_shares)}; their sum must not exceed 100"
+        )

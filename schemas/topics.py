@@ -1,0 +1,80 @@
+"""Topics: their names, what they hold and the settings they need."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from schemas.windows import DAY_MS, HOUR_MS
+
+SOURCES: Final = ("leads", "calls", "emails", "deals", "web", "spend", "service", "targets")
+"""The eight source topics, by their key in the settings."""
+
+
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names of all topics: ``[topics]`` of the settings."""
+
+    leads: str = "sales.leads.v1"
+    calls: str = "sales.calls.v1"
+    emails: str = "sales.emails.v1"
+    deals: str = "sales.deals.v1"
+    web: str = "sales.web.v1"
+    spend: str = "sales.spend.v1"
+    service: str = "sales.service.v1"
+    targets: str = "sales.targets.v1"
+    updates: str = "sales.kpi.updates.v1"
+    latest: str = "sales.kpi.latest.v1"
+    alerts: str = "sales.alerts.v1"
+    deadletter: str = "sales.deadletter.v1"
+    log: str = "salespulse.log"
+    cells: str = "salespulse.cells"
+
+    def sources(self) -> dict[str, str]:
+        """Source key -> topic name, for the eight topics of events."""
+        return {key: getattr(self, key) for key in SOURCES}
+
+
+class TopicSpec(msgspec.Struct, frozen=True):
+    """A topic as it must exist: partitions and broker-side settings."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+_COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    "min.compaction.lag.ms": str(6 * HOUR_MS),
+    "max.message.bytes": "10485760",
+}
+TABLES: Final = ("accounts", "cells", "markers", "rollup")
+"""The Faust tables; each has a changelog ``{app id}-{table}-changelog``."""
+
+
+def changelog_topic(app_id: str, table: str) -> str:
+    """Return the name of a table's changelog topic."""
+    return f"{app_id}-{table}-changelog"
+
+
+def all_topics(topics: Topics, app_id: str, partitions: int, source_partitions: int) -> tuple[TopicSpec, ...]:
+    """List every topic the product needs.
+
+    Args:
+        topics: Their names.
+        app_id: Prefix of the changelogs.
+        partitions: Partitions of the log, the cells topic and every changelog (they are read together).
+        source_partitions: Partitions for source topics that do not exist yet; existing ones may have any number.
+    """
+    week = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+    kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
+    return (
+        *(TopicSpec(name, source_partitions, kept) for name in topics.sources().values()),
+        TopicSpec(topics.updates, partitions, week),
+        TopicSpec(topics.latest, partitions, _COMPACTED | {"min.compaction.lag.ms": "0"}),
+        TopicSpec(topics.alerts, 1, week),
+        TopicSpec(topics.deadletter, 1, kept | {"max.message.bytes": "10485760"}),
+        TopicSpec(topics.log, partitions, week | {"max.message.bytes": "10485760"}),
+        TopicSpec(topics.cells, partitions, week | {"max.message.bytes": "10485760"}),
+        *(TopicSpec(changelog_topic(app_id, table), partitions, _COMPACTED) for table in TABLES),
+    )
