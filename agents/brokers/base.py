@@ -1,11 +1,8 @@
-"""What a broker for a laptop or a test is, and the factory that starts one of the two sorts."""
+"""What a broker for a laptop or a test is, and how one sees that it serves."""
 
 import socket
 import struct
-from pathlib import Path
-from typing import Literal, Protocol, get_args
-
-from agents.brokers.process import ServerError
+from typing import Literal, Protocol
 
 BrokerKind = Literal["tansu", "kafka"]
 
@@ -56,36 +53,6 @@ class Broker(Protocol):
     def kill(self) -> None:
         """End it at once, as `kill -9` does. `start` brings it back: Kafka with its data, Tansu empty."""
         ...
-
-
-async def start_broker(kind: str, data_dir: Path, port: int | None = None) -> Broker:
-    """Start a broker and wait until it serves.
-
-    Args:
-        kind: `tansu` (in memory, nothing to install) or `kafka` (Apache Kafka, needs Java and once Maven).
-        data_dir: Directory for its log file, settings and data; made if missing. Kafka continues with data found there.
-        port: Port on 127.0.0.1; a free one when not given.
-
-    Raises:
-        ServerError: The kind is unknown, something is missing on this machine, the port is in use, or it did not come
-            up in time. The message says what to do.
-    """
-    broker = _make(kind, data_dir, port)
-    await broker.start()
-    return broker
-
-
-def _make(kind: str, data_dir: Path, port: int | None) -> Broker:
-    # Imported here: one sort's needs (a package, Java) are no concern of who uses the other, and both import this module.
-    if kind == "tansu":
-        from agents.brokers.tansu import TansuBroker  # noqa: PLC0415  see above
-
-        return TansuBroker(data_dir, port)
-    if kind == "kafka":
-        from agents.brokers.kafka import KafkaBroker  # noqa: PLC0415  see above
-
-        return KafkaBroker(data_dir, port)
-    raise ServerError(f"unknown broker {kind!r}; allowed: {', '.join(get_args(BrokerKind))}")
 
 
 def answers_metadata(port: int) -> bool:

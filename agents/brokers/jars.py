@@ -1,4 +1,4 @@
-"""Where Apache Kafka's jars and Java come from: a cache directory, filled once by Maven from the pom.xml beside this."""
+"""Where Java and Apache Kafka's jars come from: a cache directory that Maven fills once, from pom.xml beside it."""
 
 import os
 import shutil
@@ -40,15 +40,23 @@ async def kafka_jars() -> Path:
     Raises:
         ServerError: The directory named has no Kafka of this version, or Maven is missing or failed.
     """
-    chosen = os.environ.get(JARS_VARIABLE)
-    if chosen:
-        if not Path(chosen, _MAIN_JAR).is_file():
-            raise ServerError(f"{JARS_VARIABLE}={chosen} holds no {_MAIN_JAR}. Correct it, or unset it to download.")
-        return Path(chosen).absolute()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "salespulse" / f"kafka-{KAFKA_VERSION}"
-    if not cache.joinpath(_MAIN_JAR).is_file():
-        await _download(cache)
-    return cache
+    place = _place()
+    if not _holds_kafka(place):
+        if JARS_VARIABLE in os.environ:
+            raise ServerError(f"{JARS_VARIABLE}={place} holds no {_MAIN_JAR}. Correct it, or unset it to download.")
+        await _download(place)
+    return place
+
+
+def _place() -> Path:
+    if JARS_VARIABLE in os.environ:
+        return Path(os.environ[JARS_VARIABLE]).absolute()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches.absolute() / "salespulse" / f"kafka-{KAFKA_VERSION}"
+
+
+def _holds_kafka(place: Path) -> bool:
+    return place.joinpath(_MAIN_JAR).is_file()
 
 
 async def _download(cache: Path) -> None:
@@ -76,5 +84,5 @@ def _move_into_place(jars: Path, cache: Path) -> None:
     try:
         jars.rename(cache)
     except OSError:
-        if not cache.joinpath(_MAIN_JAR).is_file():
+        if not _holds_kafka(cache):
             raise

@@ -11,7 +11,8 @@ from typing import Final
 
 from agents.brokers.base import BrokerKind, answers_metadata
 from agents.brokers.jars import find_java, kafka_jars
-from agents.brokers.process import ChildProcess, ServerError, free_port, require_free
+from agents.brokers.ports import free_port, require_free
+from agents.brokers.process import ChildProcess, ServerError
 
 _START_DEADLINE_S: Final = 60.0
 _FORMAT_DEADLINE_S: Final = 60.0
@@ -37,6 +38,10 @@ _SETTINGS: Final[Mapping[str, object]] = {
     "offsets.topic.num.partitions": 4,
     "transaction.state.log.num.partitions": 4,
     "share.coordinator.state.topic.num.partitions": 4,
+    # After a kill the old registration must run out before the new one is taken: 9 s by default. Much shorter, and a
+    # machine short of CPU would fence its only broker.
+    "broker.session.timeout.ms": 4000,
+    "broker.heartbeat.interval.ms": 1000,
     "group.initial.rebalance.delay.ms": 0,
     # Tests of a lost worker need not wait for the default's six seconds.
     "group.min.session.timeout.ms": 1000,

@@ -9,9 +9,7 @@ import asyncio
 import atexit
 import ctypes
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,48 +20,10 @@ from typing import Final
 
 POLL_S: Final = 0.02
 _PR_SET_PDEATHSIG: Final = 1
-# Below the ports that Linux (32768) and macOS (49152) give to outgoing connections: while a server is down, a client
-# that keeps reconnecting to a port of that range may connect to itself and so take the port.
-_PORTS: Final = range(15_000, 32_000)
 
 
 class ServerError(RuntimeError):
     """A server could not be started or stopped; the message says what happened and what to do, in a few lines."""
-
-
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now.
-
-    Raises:
-        ServerError: Not one of a few hundred tries found a free port.
-    """
-    chance = random.SystemRandom()  # a seeded test must not pick the ports of the test beside it
-    for _ in range(300):
-        port = chance.choice(_PORTS)
-        if port_is_free(port):
-            return port
-    raise ServerError(f"no free port on 127.0.0.1 between {_PORTS.start} and {_PORTS.stop - 1}")
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server just stopped leaves TIME_WAIT behind
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def require_free(name: str, port: int) -> None:
-    """Refuse a port that somebody listens on, before a server fails on it with a long log.
-
-    Raises:
-        ServerError: The port is taken.
-    """
-    if not port_is_free(port):
-        raise ServerError(f"{name}: port 127.0.0.1:{port} is in use. Stop what listens there, or choose another port.")
 
 
 class ChildProcess:
@@ -78,7 +38,12 @@ class ChildProcess:
     """
 
     def __init__(
-        self, name: str, argv: Sequence[str], log_path: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        name: str,
+        argv: Sequence[str],
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -119,7 +84,7 @@ class ChildProcess:
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             try:
-                self._popen = subprocess.Popen(
+                self._popen = subprocess.Popen(  # noqa: S603  no shell; the commands are ours
                     self._argv,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -173,7 +138,7 @@ class ChildProcess:
             raise ServerError(f"{self.name} failed with code {self._code()}.{self._quoted_log()}")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Ask the process to end (SIGTERM) and kill it when it has not done so in time. Does nothing when it is gone."""
+        """Ask the process to end (SIGTERM), and kill it if it does not in time. Does nothing when it is gone."""
         if self.running:
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # a paused process would not see the SIGTERM
@@ -216,7 +181,7 @@ class ChildProcess:
 
     async def _ends_within(self, deadline_s: float) -> bool:
         until = time.monotonic() + deadline_s
-        while self.running and time.monotonic() < until:
+        while self.running and time.monotonic() < until:  # noqa: ASYNC110  nobody would set an event: it is a process
             await asyncio.sleep(POLL_S)
         return not self.running
 

