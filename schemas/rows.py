@@ -23,6 +23,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         kind: Index into :data:`EVENT_TYPES`.
         at_ms: Event time, UTC milliseconds.
         event_hash: 8-byte hash of ``event_id``; what duplicates are recognised by.
+        event_id: As it came; breaks the last ties of event time.
         account: ``account_id``, or for events without one a name that starts with NUL.
         rep: To ``product``: the dimensions the event states, None where it states none.
         ref: The lead, deal, message, cart, call or target it is about.
@@ -41,6 +42,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     kind: int
     at_ms: int
     event_hash: int
+    event_id: str
     account: str
     rep: str | None
     team: str | None
