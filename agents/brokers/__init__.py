@@ -9,11 +9,20 @@ from typing import get_args
 from agents.brokers.base import Broker, BrokerKind
 from agents.brokers.kafka import KafkaBroker
 from agents.brokers.ports import free_port
-from agents.brokers.process import ChildProcess, ServerError
+from agents.brokers.process import ChildProcess, MissingProgramError, ServerError
 from agents.brokers.redis import RedisServer
 from agents.brokers.tansu import TansuBroker
 
-__all__ = ["Broker", "BrokerKind", "ChildProcess", "RedisServer", "ServerError", "free_port", "start_broker"]
+__all__ = [
+    "Broker",
+    "BrokerKind",
+    "ChildProcess",
+    "MissingProgramError",
+    "RedisServer",
+    "ServerError",
+    "free_port",
+    "start_broker",
+]
 
 
 async def start_broker(kind: str, data_dir: Path, port: int | None = None) -> Broker:

