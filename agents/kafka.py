@@ -1,0 +1,324 @@
+"""Our one door to Kafka: clients with settings that are safe, errors that say what to do, and reading to the end.
+
+Besides ``agents/faust_driver.py`` this is the only module that imports aiokafka; its types are handed on from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    OffsetAndMetadata,
+    TopicPartition,
+)
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupCoordinatorNotAvailableError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from schemas.errors import SettingsError, UnavailableError
+from schemas.settings import Settings
+
+__all__ = [
+    "AIOKafkaAdminClient",
+    "AIOKafkaConsumer",
+    "AIOKafkaProducer",
+    "CommitFailedError",
+    "ConsumerRebalanceListener",
+    "ConsumerRecord",
+    "IllegalStateError",
+    "KafkaError",
+    "NoOffsetForPartitionError",
+    "OffsetAndMetadata",
+    "OffsetOutOfRangeError",
+    "TopicPartition",
+    "admin",
+    "committed_offsets",
+    "consumer",
+    "end_offsets",
+    "producer",
+    "read_to_end",
+    "security_options",
+]
+
+MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
+"""Largest message we send; the topics that take frames, checkpoints and dead letters allow as much."""
+
+_CONNECT_TIMEOUT_S: Final = 5.0
+_REQUEST_TIMEOUT_MS: Final = 30_000
+_STALL_TIMEOUT_S: Final = 30.0
+_METADATA_AGE_MS: Final = 5_000  # so new partitions of a source topic are read seconds after they are made
+
+
+def security_options(settings: Settings) -> dict[str, Any]:
+    """Return the keywords by which any aiokafka client (and Faust's) connects as the settings say.
+
+    Raises:
+        SettingsError: A certificate file cannot be read.
+    """
+    security = settings.kafka.security
+    options: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.protocol.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": security.sasl_mechanism,
+            "sasl_plain_username": security.sasl_username,
+            "sasl_plain_password": security.sasl_password,
+        }
+    if security.protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings)
+    return options
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    security = settings.kafka.security
+    try:
+        context = ssl.create_default_context(cafile=security.ssl_cafile or None)
+        if security.ssl_certfile:
+            context.load_cert_chain(security.ssl_certfile, security.ssl_keyfile or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"kafka.security: the certificate files cannot be used: {error}") from None
+    return context
+
+
+async def producer(settings: Settings, *, client_id: str, idempotent: bool | None = None) -> AIOKafkaProducer:
+    """Connect a producer: acks=all, idempotent where the broker can.
+
+    Args:
+        settings: Where Kafka is.
+        client_id: What the broker's log calls it.
+        idempotent: None: as the settings say (Tansu refuses idempotent producers).
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    client = AIOKafkaProducer(
+        **_common(settings, client_id),
+        acks="all",
+        enable_idempotence=settings.kafka.idempotence if idempotent is None else idempotent,
+        linger_ms=5,
+        max_batch_size=256 * 1024,
+        max_request_size=MAX_REQUEST_BYTES,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+    await _connect(settings, client.start, client.stop)
+    return client
+
+
+async def consumer(
+    settings: Settings,
+    *topics: str,
+    client_id: str,
+    group_id: str | None = None,
+    assignment: Iterable[TopicPartition] = (),
+    listener: ConsumerRebalanceListener | None = None,
+    **options: Any,
+) -> AIOKafkaConsumer:
+    """Connect a consumer that reads committed records and commits only when told to.
+
+    Args:
+        settings: Where Kafka is.
+        topics: Topics to subscribe to, as a member of ``group_id``.
+        client_id: What the broker's log calls it.
+        group_id: Its group; None reads without one.
+        assignment: Partitions to read instead of a subscription.
+        listener: Told of partitions that come and go.
+        options: Further keywords of ``AIOKafkaConsumer``, over our own.
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    client = AIOKafkaConsumer(
+        **{
+            **_common(settings, client_id),
+            "group_id": group_id,
+            "isolation_level": "read_committed",
+            "fetch_max_wait_ms": 50,
+            "auto_offset_reset": "earliest",
+            "enable_auto_commit": False,
+            "session_timeout_ms": int(settings.kafka.session_timeout),
+            "heartbeat_interval_ms": max(100, int(settings.kafka.session_timeout) // 4),
+            "rebalance_timeout_ms": 20_000,
+            "max_poll_interval_ms": 120_000,
+            "request_timeout_ms": _REQUEST_TIMEOUT_MS,
+            # The same partition of all topics goes to one member: an account's events are merged where keys agree.
+            "partition_assignment_strategy": (RangePartitionAssignor,),
+            **options,
+        }
+    )
+    await _connect(settings, client.start, client.stop)
+    if topics:
+        client.subscribe(topics, listener=listener)
+    partitions = list(assignment)
+    if partitions:
+        client.assign(partitions)
+    return client
+
+
+@contextlib.asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect an administrative client for the length of a ``with`` block.
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    options = _common(settings, f"{settings.app.id}-admin")
+    client = AIOKafkaAdminClient(**options, request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    await _connect(settings, client.start, client.close)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return the offset after the last committed record of every partition."""
+    wanted = list(partitions)
+    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
+    try:
+        return dict(await reader.end_offsets(wanted))
+    finally:
+        await reader.stop()
+
+
+async def committed_offsets(
+    settings: Settings, group_id: str, partitions: Iterable[TopicPartition]
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Return what a group has committed, with its metadata; partitions without a commit are left out.
+
+    Raises:
+        UnavailableError: No broker answers, or the group's coordinator does not come up.
+    """
+    wanted = list(partitions)
+    if not wanted:
+        return {}
+    async with admin(settings) as client:
+        # A broker that never had a group first has to make the topic of their offsets.
+        for _attempt in range(100):
+            try:
+                found = await client.list_consumer_group_offsets(group_id, partitions=wanted)
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.1)
+            else:
+                return {partition: kept for partition, kept in found.items() if kept.offset >= 0}
+    raise UnavailableError(
+        f"Kafka at {settings.kafka.bootstrap_servers} has no coordinator for group {group_id}; see the broker's log"
+    )
+
+
+async def read_to_end(
+    settings: Settings,
+    partitions: Iterable[TopicPartition],
+    *,
+    starts: Mapping[TopicPartition, int] | None = None,
+    ends: Mapping[TopicPartition, int] | None = None,
+) -> AsyncIterator[list[ConsumerRecord]]:
+    """Read partitions up to the ends they have now, without a group.
+
+    What matters is the position, not the records: a compacted topic or one with transactions ends in offsets that hold
+    no record. Whole fetched batches are handed out, so records beyond the end may come along; and on Tansu, which calls
+    the first record of the last batch the end, that batch comes whole.
+
+    Args:
+        settings: Where Kafka is.
+        partitions: What to read.
+        starts: First offset by partition; what is not named starts at its beginning.
+        ends: Offset to read up to, by partition; None: the end at the time of the call.
+
+    Yields:
+        Records of one partition, in order.
+
+    Raises:
+        UnavailableError: No broker answers, or nothing came for half a minute.
+    """
+    wanted = list(partitions)
+    if not wanted:
+        return
+    reader = await consumer(
+        settings,
+        client_id=f"{settings.app.id}-reader",
+        assignment=wanted,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+    try:
+        until = dict(ends) if ends is not None else dict(await reader.end_offsets(wanted))
+        begins = await reader.beginning_offsets(wanted)
+        for partition in wanted:
+            reader.seek(partition, max(begins[partition], (starts or {}).get(partition, 0)))
+        async for batch in _batches(settings, reader, until):
+            yield batch
+    finally:
+        await reader.stop()
+
+
+async def _batches(
+    settings: Settings, reader: AIOKafkaConsumer, until: Mapping[TopicPartition, int]
+) -> AsyncIterator[list[ConsumerRecord]]:
+    loop = asyncio.get_running_loop()
+    moved_at = loop.time()
+    positions: dict[TopicPartition, int] = {}
+    while True:
+        before = dict(positions)
+        for partition in until:
+            positions[partition] = await reader.position(partition)
+        open_ones = [partition for partition, end in until.items() if positions[partition] < end]
+        if not open_ones:
+            return
+        if positions != before:
+            moved_at = loop.time()
+        elif loop.time() - moved_at > _STALL_TIMEOUT_S:
+            raise UnavailableError(
+                f"Kafka at {settings.kafka.bootstrap_servers} sent nothing of {open_ones[0].topic} for"
+                f" {_STALL_TIMEOUT_S:.0f} s; see the broker's log"
+            )
+        for records in (await reader.getmany(*open_ones, timeout_ms=200)).values():
+            yield records
+
+
+def _common(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": settings.kafka.bootstrap_servers,
+        "client_id": client_id,
+        "metadata_max_age_ms": _METADATA_AGE_MS,
+        **security_options(settings),
+    }
+
+
+async def _connect(
+    settings: Settings, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+) -> None:
+    """Start a client; within seconds it is connected, or closed again and the reason said in one line."""
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            await start()
+    except (KafkaError, OSError, TimeoutError) as error:
+        await stop()
+        raise UnavailableError(
+            f"Kafka at {settings.kafka.bootstrap_servers} does not answer ({_reason(error)}). Is it running? Its"
+            " address is the setting kafka.bootstrap_servers; `salespulse up` brings a broker along"
+        ) from None
+    except BaseException:
+        await stop()
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KafkaConnectionError):
+        return "no connection"  # its own text lists address families
+    if isinstance(error, TimeoutError):
+        return f"no answer in {_CONNECT_TIMEOUT_S:.0f} s"
+    return (str(error) or type(error).__name__).splitlines()[0]
