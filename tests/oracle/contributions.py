@@ -124,20 +124,23 @@ def _of_quotes(facts: list[Fact]) -> Iterator[Contribution]:
             yield from _each(measure, series(fact.dims, ("rep", "product")), fact.at_ms, 1)
 
 
-def _lines(dims: Mapping[str, str], amount: int, cost: int, parts: Mapping[str, Part], units: int) -> list[Line]:
-    """The series of a sale or return: each product with its part of it, all other series with the whole."""
-    units = sum(part.units for part in parts.values()) if parts else units
+def _lines(dims: Mapping[str, str], amount: int, cost: int, parts: Mapping[str, Part]) -> list[Line]:
+    """The series of a sale or return: each product with its part of it, all others with the whole.
+
+    Without items it is one unit of its product.
+    """
+    units = sum(part.units for part in parts.values()) if parts else 1
     lines = [Line(key, amount, cost, units) for key in series(dims, ALL6[:-1])]
     if parts:
-        lines += [Line(f"product={encode(p)}", part.amount, part.cost, part.units) for p, part in parts.items()]
+        lines += [Line(f"product={encode(p)}", part.amount, part.cost, part.units) for p, part in parts.items() if p]
     elif "product" in dims:
         lines.append(Line(f"product={encode(dims['product'])}", amount, cost, units))
     return lines
 
 
 def sale_lines(sale: Sale) -> list[Line]:
-    """The series of a sale: without items it is one unit of its product."""
-    return _lines(sale.won.dims, sale.amount, sale.cost, sale.parts, units=1)
+    """The series under which a sale counts."""
+    return _lines(sale.won.dims, sale.amount, sale.cost, sale.parts)
 
 
 def _of_sale(sale: Sale) -> Iterator[Contribution]:
@@ -159,15 +162,12 @@ def _of_sale(sale: Sale) -> Iterator[Contribution]:
 
 def _of_return(found: Return) -> Iterator[Contribution]:
     at_ms = found.returned.at_ms
-    lines = _lines(found.returned.dims, found.amount, found.cost, found.parts, units=0)
+    lines = _lines(found.returned.dims, found.amount, found.cost, found.parts)
     classes = [f"customer_class={found.sale.customer_class}"] if found.sale else []
     for line in [*lines, *(Line(key, found.amount, found.cost, 0) for key in classes)]:
         yield Contribution("returns", line.dims, at_ms, 1)
         yield Contribution("returned_amount", line.dims, at_ms, line.amount)
         yield Contribution("returned_cost", line.dims, at_ms, line.cost)
-    for line in lines:
-        if found.parts and (line.dims == "" or line.dims.startswith("product=")):
-            yield Contribution("returned_units", line.dims, at_ms, line.units)
     yield from _each("class_revenue_base", _class_keys(), at_ms, -found.amount)
 
 

@@ -23,7 +23,10 @@ class Part:
 
 @dataclass
 class Sale:
-    """A counted deal.won; amounts are restated by later amendments, `parts` (by product) is empty without items."""
+    """A counted deal.won; amounts are restated by later amendments, `parts` is empty without items.
+
+    Items that name no product are the part "".
+    """
 
     won: Fact
     amount: int
@@ -71,7 +74,7 @@ def money_of(fact: Fact, settings: OracleSettings) -> Money:
     stated = {name: _stated(body, name, currency, settings) for name in ("amount", "cost")}
     parts: dict[str, Part] = {}
     for item in items:
-        part = parts.setdefault(item["product"], Part())
+        part = parts.setdefault(item.get("product") or "", Part())
         part.units += 1 if item.get("quantity") is None else item["quantity"]
         part.amount += _stated(item, "amount", currency, settings) or 0
         part.cost += _stated(item, "cost", currency, settings) or 0
