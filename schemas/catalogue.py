@@ -8,93 +8,12 @@ R the Russian list, C the Chinese, P the Polish, U the Ukrainian, D the Dutch.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
-
-from schemas.kpi import Unit
+from schemas.declare import Better, Kpi, KpiType, durations, ratio, simple
 from schemas.windows import EVENT_DIMENSIONS
 
-KpiType = Literal["simple", "ratio", "growth", "percentile"]
-Better = Literal["higher", "lower", "none"]
-
-
-class Kpi(msgspec.Struct, frozen=True, kw_only=True):
-    """A named formula over measures.
-
-    Args:
-        name: Stable identifier, part of every series key.
-        title: What people call it, for tiles, panels and tables.
-        row: Its number in the catalogue of KPIs.
-        type: ``simple`` (a sum), ``ratio`` (numerator over denominator), ``growth`` (change of the numerator against
-            the previous window) or ``percentile`` (nearest rank of a histogram measure).
-        unit: Unit of ``value``; ``money`` is in major units while numerator and denominator stay minor units or counts.
-        numerator: Formula over measures, or for a percentile the histogram measure.
-        denominator: Formula over measures; None for a simple KPI.
-        fallback_denominator: Taken where the denominator was 0 in all time (a source that never tells deliveries).
-        dimensions: Each of them a series of its own, for every value.
-        has_global: Whether there is a series without dimensions.
-        better: Which direction is good.
-        percentile: For type ``percentile``: 50 is the median.
-        source: Where the KPI is from.
-        doc: The formula in words, and what makes it unknown.
-    """
-
-    name: str
-    title: str
-    row: int
-    type: KpiType
-    unit: Unit
-    numerator: str
-    denominator: str | None = None
-    fallback_denominator: str | None = None
-    dimensions: tuple[str, ...] = EVENT_DIMENSIONS
-    has_global: bool = True
-    better: Better = "higher"
-    percentile: int | None = None
-    source: str
-    doc: str
-
-
-def _simple(name: str, row: int, title: str, formula: str, unit: Unit = "count", **rest: object) -> Kpi:
-    return Kpi(name=name, row=row, title=title, type="simple", numerator=formula, unit=unit, **rest)  # type: ignore[arg-type]  # keywords of Kpi, checked at import
-
-
-def _ratio(name: str, row: int, title: str, over: tuple[str, str], unit: Unit = "ratio", **rest: object) -> Kpi:
-    numerator, denominator = over
-    return Kpi(
-        name=name, row=row, title=title, type="ratio", numerator=numerator, denominator=denominator, unit=unit, **rest
-    )  # type: ignore[arg-type]  # keywords of Kpi, checked at import
-
-
-def _durations(name: str, row: int, title: str, dimensions: tuple[str, ...], source: str, doc: str) -> tuple[Kpi, ...]:
-    """Mean, median and 90th percentile of a duration whose measures are ``{name}_count``, ``_seconds``, ``_histogram``."""
-    shared: dict[str, object] = {"dimensions": dimensions, "source": source, "better": "lower"}
-    mean = _ratio(
-        f"{name}_mean",
-        row,
-        f"{title} (mean)",
-        (f"{name}_seconds", f"{name}_count"),
-        "seconds",
-        doc=f"Mean {doc}",
-        **shared,
-    )
-    percentiles = (
-        Kpi(
-            name=f"{name}_p{rank}",
-            row=row,
-            title=f"{title} ({label})",
-            type="percentile",
-            unit="seconds",
-            numerator=f"{name}_histogram",
-            percentile=rank,
-            doc=f"{label.capitalize()} {doc}, by nearest rank within 1 %",
-            **shared,
-        )  # type: ignore[arg-type]  # keywords of Kpi, checked at import
-        for rank, label in ((50, "median"), (90, "90th percentile"))
-    )
-    return (mean, *percentiles)
-
+__all__ = ["KPIS", "Better", "Kpi", "KpiType"]
 
 _REVENUE = "won_amount - returned_amount"
 _COST = "won_cost - returned_cost"
@@ -102,8 +21,8 @@ _MARGIN = "won_amount - returned_amount - won_cost + returned_cost"
 _CLASS = ("customer_class",)
 
 KPIS: Final[tuple[Kpi, ...]] = (
-    _simple("revenue", 1, "Revenue", _REVENUE, "money", source="C1 D", doc="Amount of won deals less returns."),
-    _simple("deals_won", 2, "Deals won", "deals_won", source="C1 P2 D", doc="Deals won; each counts once."),
+    simple("revenue", 1, "Revenue", _REVENUE, "money", source="C1 D", doc="Amount of won deals less returns."),
+    simple("deals_won", 2, "Deals won", "deals_won", source="C1 P2 D", doc="Deals won; each counts once."),
     Kpi(
         name="revenue_growth",
         title="Revenue growth",
@@ -114,7 +33,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="P7 D",
         doc="Revenue over the previous window's, less one; unknown when that was not above 0.",
     ),
-    _simple(
+    simple(
         "product_revenue",
         7,
         "Revenue by product",
@@ -125,7 +44,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C3",
         doc="Revenue of one product, returns taken off.",
     ),
-    _simple(
+    simple(
         "product_units",
         7,
         "Units by product",
@@ -135,11 +54,11 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C3",
         doc="Units sold of one product: quantities of the items, else one for a sale.",
     ),
-    _simple("leads_created", 8, "Leads", "leads_created", source="U1 P5", doc="Leads created; each counts once."),
-    _simple(
+    simple("leads_created", 8, "Leads", "leads_created", source="U1 P5", doc="Leads created; each counts once."),
+    simple(
         "opportunities_created", 9, "Opportunities", "leads_qualified", source="P5", doc="Leads that were qualified."
     ),
-    _ratio(
+    ratio(
         "lead_opportunity_ratio",
         10,
         "Leads to opportunities",
@@ -147,7 +66,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="P6",
         doc="Leads qualified over leads created, both in the window.",
     ),
-    _ratio(
+    ratio(
         "lead_conversion",
         11,
         "Lead conversion",
@@ -155,7 +74,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="U2 P6",
         doc="First-time customers over leads created, both in the window.",
     ),
-    _ratio(
+    ratio(
         "channel_conversion",
         13,
         "Conversion by channel",
@@ -165,7 +84,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="R1",
         doc="Lead conversion of one channel.",
     ),
-    _ratio(
+    ratio(
         "source_conversion",
         14,
         "Conversion by source",
@@ -175,8 +94,8 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C4",
         doc="Lead conversion of one source.",
     ),
-    *_durations("sales_cycle", 19, "Sales cycle", EVENT_DIMENSIONS, "P3 C2", "time from a deal's creation to its win"),
-    *_durations(
+    *durations("sales_cycle", 19, "Sales cycle", EVENT_DIMENSIONS, "P3 C2", "time from a deal's creation to its win"),
+    *durations(
         "first_contact_to_sale",
         20,
         "First contact to sale",
@@ -184,10 +103,10 @@ KPIS: Final[tuple[Kpi, ...]] = (
         "P3 D",
         "time from the first conversation to the first purchase",
     ),
-    *_durations(
+    *durations(
         "time_to_convert", 21, "Time to convert", ("source", "channel"), "P6", "time from a lead's creation to its win"
     ),
-    _ratio(
+    ratio(
         "win_rate",
         22,
         "Win rate",
@@ -195,7 +114,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D",
         doc="Deals won over deals decided.",
     ),
-    _ratio(
+    ratio(
         "average_ticket",
         23,
         "Average ticket",
@@ -204,7 +123,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="R3 R4 U3",
         doc="Amount of won deals, before returns, over their number.",
     ),
-    _ratio(
+    ratio(
         "purchase_frequency",
         24,
         "Purchase frequency",
@@ -214,7 +133,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="U4",
         doc="Deals won per customer who bought in the window.",
     ),
-    _ratio(
+    ratio(
         "repeat_customer_share",
         24,
         "Repeat customers",
@@ -223,9 +142,9 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="U4",
         doc="Customers with at least two purchases in the window over those with one.",
     ),
-    _simple("gross_margin", 25, "Gross margin", _MARGIN, "money", source="U5 D", doc="Revenue less cost."),
-    _ratio("margin_ratio", 25, "Margin", (_MARGIN, _REVENUE), source="U5 D", doc="Gross margin over revenue."),
-    _simple(
+    simple("gross_margin", 25, "Gross margin", _MARGIN, "money", source="U5 D", doc="Revenue less cost."),
+    ratio("margin_ratio", 25, "Margin", (_MARGIN, _REVENUE), source="U5 D", doc="Gross margin over revenue."),
+    simple(
         "new_vs_returning_revenue",
         29,
         "Revenue by customer class",
@@ -237,7 +156,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C5",
         doc="Revenue of first purchases (new) and of further ones (returning).",
     ),
-    _simple(
+    simple(
         "new_vs_returning_deals",
         29,
         "Deals by customer class",
@@ -248,7 +167,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C5",
         doc="Deals won with new and with returning customers.",
     ),
-    _ratio(
+    ratio(
         "new_vs_returning_revenue_share",
         29,
         "Revenue share by customer class",
@@ -259,7 +178,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C5",
         doc="Share of the revenue of both classes.",
     ),
-    _ratio(
+    ratio(
         "new_vs_returning_deals_share",
         29,
         "Deal share by customer class",
@@ -270,7 +189,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="C5",
         doc="Share of the deals of both classes.",
     ),
-    _simple(
+    simple(
         "active_customers",
         30,
         "Active customers",
@@ -278,7 +197,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D U",
         doc="Distinct customers who bought in the window.",
     ),
-    _simple(
+    simple(
         "new_customers",
         30,
         "New customers",
@@ -286,7 +205,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D U",
         doc="Customers whose first purchase lies in the window.",
     ),
-    _ratio(
+    ratio(
         "email_open_rate",
         33,
         "E-mail open rate",
@@ -296,8 +215,8 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="P4",
         doc="Messages opened over those delivered; over those sent where deliveries are never told.",
     ),
-    _simple("calls", 34, "Calls", "calls", dimensions=("rep", "team", "direction"), source="D", doc="Calls completed."),
-    _ratio(
+    simple("calls", 34, "Calls", "calls", dimensions=("rep", "team", "direction"), source="D", doc="Calls completed."),
+    ratio(
         "connect_rate",
         34,
         "Connect rate",
@@ -306,7 +225,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D",
         doc="Connected calls over completed calls.",
     ),
-    _simple(
+    simple(
         "talk_time",
         34,
         "Talk time",
@@ -316,7 +235,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D",
         doc="Duration of connected calls.",
     ),
-    _simple(
+    simple(
         "price_inquiries",
         35,
         "Price inquiries",
@@ -325,10 +244,10 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D",
         doc="Inbound calls that ask for a price or for information.",
     ),
-    _simple(
+    simple(
         "quotes_sent", 36, "Quotes sent", "quotes_sent", dimensions=("rep", "product"), source="D", doc="Quotes sent."
     ),
-    _simple(
+    simple(
         "quotes_accepted",
         36,
         "Quotes accepted",
@@ -337,7 +256,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
         source="D",
         doc="Quotes accepted.",
     ),
-    _ratio(
+    ratio(
         "quote_acceptance",
         36,
         "Quote acceptance",

@@ -31,7 +31,7 @@ class CatalogueError(UsageError):
     """A declaration of a KPI, a measure or a mapping that makes no sense."""
 
 
-class InvalidEvent(SalesPulseError):
+class InvalidEvent(SalesPulseError):  # noqa: N818  it is the event that is at fault; the name is in the interface
     """An event that cannot be counted.
 
     Args:
@@ -55,7 +55,7 @@ class UnavailableError(SalesPulseError):
     """A server that does not answer; the text says which, where, and what to try."""
 
 
-class IntakeStopped(SalesPulseError):
+class IntakeStopped(SalesPulseError):  # noqa: N818  a state of intake, and not an error of it
     """Intake refuses to go on, because going on would lose or divert events."""
 
 

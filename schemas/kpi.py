@@ -38,8 +38,8 @@ class KpiValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     revision: int
     quality: Quality
     emitted_at: str
-    rank: int | None | msgspec.UnsetType = msgspec.UNSET
-    label: str | None | msgspec.UnsetType = msgspec.UNSET
+    rank: int | msgspec.UnsetType | None = msgspec.UNSET
+    label: str | msgspec.UnsetType | None = msgspec.UNSET
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of this value as builtins."""

@@ -1,7 +1,7 @@
 """Rows and frames: events as they stand in the log, normalised, a thousand to a message.
 
-A frame is one message of one log partition. Its sections say which offsets of which source partitions it covers for that
-log partition, and its rows are the events among them, in the order in which they are to be folded.
+A frame is one message of one log partition. Its sections say which offsets of which source partitions it covers for
+that log partition, and its rows are the events among them, in the order in which they are to be folded.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 class Section(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """Source offsets ``[start, end)`` of one source partition that a frame covers for its log partition.
 
-    ``start`` is where the last frame to that log partition ended. ``base`` marks the first section after a start without
-    a committed offset: nothing before it is expected. ``epoch`` counts how often the topic was made anew.
+    ``start`` is where the last frame to that log partition ended. ``base`` marks the first section after a start
+    without a committed offset: nothing before it is expected. ``epoch`` counts how often the topic was made anew.
     """
 
     topic: str
@@ -148,10 +148,10 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "label3": "purpose",
         "number": "duration_s",
     },
-    **dict.fromkeys(
-        ("email.sent", "email.delivered", "email.opened", "email.clicked", "email.replied"),
-        {"ref": "message_id", "label": "campaign"},
-    ),
+    **{
+        f"email.{verb}": {"ref": "message_id", "label": "campaign"}
+        for verb in ("sent", "delivered", "opened", "clicked", "replied")
+    },
     "web.visit": {"label": "campaign", "number": "advertisement"},
     "web.form_submitted": {},
     "web.cart_created": {"ref": "cart_id"},
