@@ -168,7 +168,8 @@ def _of_return(found: Return) -> Iterator[Contribution]:
         yield Contribution("returns", line.dims, at_ms, 1)
         yield Contribution("returned_amount", line.dims, at_ms, line.amount)
         yield Contribution("returned_cost", line.dims, at_ms, line.cost)
-    yield from _each("class_revenue_base", _class_keys(), at_ms, -found.amount)
+    if found.sale:
+        yield from _each("class_revenue_base", _class_keys(), at_ms, -found.amount)
 
 
 def _class_keys() -> list[str]:

@@ -145,5 +145,4 @@ def restate(sale: Sale, money: Money) -> None:
         sale.parts = money.parts
     elif len(sale.parts) == 1:
         (part,) = sale.parts.values()
-        part.amount = part.amount if money.amount is None else money.amount
-        part.cost = part.cost if money.cost is None else money.cost
+        part.amount, part.cost = sale.amount, sale.cost

@@ -135,3 +135,13 @@ def test_growth_is_over_the_previous_window_and_unknown_without_one() -> None:
     assert (growth["value"], growth["numerator"], growth["denominator"]) == (0.5, 50, 100)
     assert ask("revenue_growth|ytd|", history)["value"] is None
     assert ask("revenue_growth|all|", history)["value"] is None
+
+
+def test_an_amendment_with_items_moves_what_was_bought_to_the_new_products() -> None:
+    history = [
+        event("deal.won", "2024-03-01", items=[{"product": "x", "amount": 100}]),
+        event("deal.won", "2024-03-02", items=[{"product": "y", "amount": 70}]),
+    ]
+    found = totals(history)
+    assert found["new_customers", "product=y"] == found["buyers@all", "product=y"] == 1
+    assert ("buyers@all", "product=x") not in found
