@@ -1,0 +1,236 @@
+"""Files of events, read in order of event time: NDJSON as it stands, CSV through a mapping.
+
+NDJSON files are indexed, not loaded: per event 24 bytes stay in memory, and the lines are read from the file when their
+turn comes. Events of the same millisecond keep the order of the files, and within a file that of its lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from array import array
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+import orjson
+
+from schemas.errors import UsageError
+from schemas.rows import EVENT_TYPES
+from schemas.topics import SOURCES
+from streams.csv_file import DataFileError
+from streams.mapped_rows import MappedFile, map_csv
+from streams.mapping_rules import CsvMapping
+
+NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
+_SOURCE_OF: Final = {name: next(key for key in SOURCES if key.startswith(name.split(".")[0])) for name in EVENT_TYPES}
+"""Event type -> key of its source topic: ``deal.won`` -> ``deals``."""
+
+
+class OutgoingEvent(NamedTuple):
+    """An event to send: key of its source topic, message key, UTF-8 JSON and event time in UTC milliseconds."""
+
+    source: str
+    key: bytes | None
+    value: bytes
+    at_ms: int
+
+
+class _Events(Protocol):
+    """The events of one file."""
+
+    times: array[int]
+
+    def get(self, index: int) -> OutgoingEvent:
+        """Return the event of an index of ``times``."""
+        ...
+
+    def feed(self, digest: Any) -> None:
+        """Put everything that will be sent into a hash."""
+        ...
+
+
+class EventFiles:
+    """The events of several files as one sequence in order of event time.
+
+    Args:
+        paths: NDJSON (``.ndjson``, ``.jsonl``, ``.json``) and, with a mapping, CSV files.
+        mapping: How rows of the CSV files become events.
+
+    Raises:
+        UsageError: A CSV file and no mapping.
+        DataFileError: A file or a line of it cannot be used: file, line, found, allowed.
+    """
+
+    def __init__(self, paths: Sequence[Path], mapping: CsvMapping | None = None) -> None:
+        self.skipped: dict[str, int] = {}
+        self.rows = 0
+        self._files = [self._open(path, mapping) for path in paths]
+        self._bounds = [0]
+        times = array("q")
+        for file in self._files:
+            times.extend(file.times)
+            self._bounds.append(len(times))
+        self._times = times
+        self._order = _order(times)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    @property
+    def first_ms(self) -> int | None:
+        """Event time of the first event; None when there is none."""
+        return self._times[self._order[0]] if len(self) else None
+
+    @property
+    def last_ms(self) -> int | None:
+        """Event time of the last event; None when there is none."""
+        return self._times[self._order[-1]] if len(self) else None
+
+    def since(self, position: int) -> Iterator[OutgoingEvent]:
+        """The events from a position in the order of event time on."""
+        for place in range(position, len(self)):
+            index = self._order[place]
+            file = next(number for number, end in enumerate(self._bounds[1:]) if index < end)
+            yield self._files[file].get(index - self._bounds[file])
+
+    def fingerprint(self, *more: str) -> str:
+        """A hash of everything that would be sent, and of further texts; the same in every run."""
+        digest = hashlib.sha256()
+        for file in self._files:
+            file.feed(digest)
+        for text in more:
+            digest.update(b"\0" + text.encode())
+        return digest.hexdigest()[:24]
+
+    def _open(self, path: Path, mapping: CsvMapping | None) -> _Events:
+        if path.suffix.lower() in NDJSON_SUFFIXES:
+            return _NdjsonEvents(path)
+        if mapping is None:
+            raise UsageError(
+                f"{path}: found {path.suffix or 'no suffix'}; events are read from {', '.join(NDJSON_SUFFIXES)}, "
+                "tables from CSV with --mapping (crm_opportunities, or a TOML file of your own)"
+            )
+        mapped = map_csv(mapping, path)
+        self.rows += mapped.rows
+        for reason, count in mapped.skipped.items():
+            self.skipped[reason] = self.skipped.get(reason, 0) + count
+        return _MappedEvents(mapped)
+
+
+class _MappedEvents:
+    """Events made from a CSV file; they are few enough to be kept."""
+
+    def __init__(self, mapped: MappedFile) -> None:
+        self.times = array("q", (event.at_ms for event in mapped.events))
+        self._events = mapped.events
+
+    def get(self, index: int) -> OutgoingEvent:
+        at_ms, _, _, event = self._events[index]
+        return OutgoingEvent(_SOURCE_OF[event["event_type"]], _key(event.get("account_id")), orjson.dumps(event), at_ms)
+
+    def feed(self, digest: Any) -> None:
+        for index in range(len(self._events)):
+            digest.update(self.get(index).value)
+
+
+class _Line(msgspec.Struct, gc=False):
+    """What replay must know of an event; all else is the pipeline's to judge. The second half is CloudEvents'."""
+
+    event_type: str | None = None
+    occurred_at: str | int | None = None
+    account_id: Any = None
+    specversion: str | None = None
+    type: str | None = None
+    time: str | None = None
+    data: Any = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_Line)
+
+
+class _NdjsonEvents:
+    """An NDJSON file: one event a line, sent byte for byte as it stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.times = array("q")
+        self._starts = array("q")
+        self._ends = array("q")
+        try:
+            with path.open("rb") as file:
+                # An empty file cannot be mapped into memory.
+                self._bytes: mmap.mmap | bytes = (
+                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+                )
+        except FileNotFoundError:
+            raise DataFileError(f"{path}: no such file") from None
+        except OSError as error:
+            raise DataFileError(f"{path}: cannot be read: {error.strerror}") from None
+        self._index(path)
+
+    def get(self, index: int) -> OutgoingEvent:
+        value = self._bytes[self._starts[index] : self._ends[index]]
+        line = _DECODER.decode(value)
+        event_type = line.type if line.specversion else line.event_type
+        account = line.data.get("account_id") if isinstance(line.data, dict) else line.account_id
+        return OutgoingEvent(_SOURCE_OF[event_type or ""], _key(account), value, self.times[index])
+
+    def feed(self, digest: Any) -> None:
+        digest.update(self._bytes)
+
+    def _index(self, path: Path) -> None:
+        start, number, size = 0, 0, len(self._bytes)
+        while start < size:
+            number += 1
+            end = self._bytes.find(b"\n", start)
+            end = size if end < 0 else end
+            line = self._bytes[start:end].rstrip()
+            if line:
+                self.times.append(_event_time(path, number, line))
+                self._starts.append(start)
+                self._ends.append(start + len(line))
+            start = end + 1
+
+
+def _event_time(path: Path, number: int, text: bytes) -> int:
+    try:
+        line = _DECODER.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataFileError(f"{path}, line {number}: not an event in JSON: {error}") from None
+    event_type, moment = (line.type, line.time) if line.specversion else (line.event_type, line.occurred_at)
+    if event_type not in _SOURCE_OF:
+        raise DataFileError(
+            f"{path}, line {number}, event_type: found {event_type or 'nothing'}; "
+            "allowed: an event type such as deal.won (`salespulse schemas export` writes all)"
+        )
+    at_ms = _moment_ms(moment)
+    if at_ms is None:
+        raise DataFileError(
+            f"{path}, line {number}, occurred_at: found {moment if moment is not None else 'nothing'}; "
+            "allowed: RFC 3339 with an offset, such as 2025-03-31T17:00:00Z, or integer UTC milliseconds"
+        )
+    return at_ms
+
+
+def _moment_ms(moment: str | int | None) -> int | None:
+    if isinstance(moment, int):
+        return moment
+    try:
+        parsed = datetime.fromisoformat(moment or "")
+    except ValueError:
+        return None
+    return None if parsed.tzinfo is None else round(parsed.astimezone(UTC).timestamp() * 1000)
+
+
+def _order(times: array[int]) -> Sequence[int]:
+    """Indexes in order of time; a file that is in order already costs no memory."""
+    if all(earlier <= later for earlier, later in pairwise(times)):
+        return range(len(times))
+    return array("q", sorted(range(len(times)), key=times.__getitem__))
+
+
+def _key(account: Any) -> bytes | None:
+    return account.encode() if isinstance(account, str) and account else None
