@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def event(number: int, at: object, **fields: object) -> dict[str, object]:
     return {"event_id": f"e-{number}", "event_type": "deal.won", "occurred_at": at, "account_id": "a-1", **fields}
 
 
-def ndjson(path: Path, *events: dict[str, object]) -> Path:
+def ndjson(path: Path, *events: Mapping[str, object]) -> Path:
     path.write_text("".join(json.dumps(each) + "\n" for each in events))
     return path
 
