@@ -1,0 +1,91 @@
+"""Messages between fold and rollup, and the records of the changelogs: their layout in bytes.
+
+A changelog record is its fence (8 bytes, big endian) followed by MessagePack, so that recovery can compare fences
+without decoding the rest.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import msgspec
+
+_FENCE: Final = struct.Struct(">q")
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+class CellUpdate(msgspec.Struct, array_like=True, gc=False):
+    """One cell as it stands at a fence, in full.
+
+    Args:
+        resolution: Index into ``RESOLUTIONS``.
+        start_ms: Start of the slice.
+        fence: Last log offset folded into it.
+        sums: Measure -> integer.
+    """
+
+    resolution: int
+    start_ms: int
+    fence: int
+    sums: dict[str, int]
+
+
+class CellsMessage(msgspec.Struct, array_like=True, gc=False):
+    """One message of the cells topic: what changed in one log partition, for one partition of the cells topic.
+
+    Args:
+        partition: The log partition.
+        fence: Last log offset folded into the state.
+        newest_ms: Highest event time folded; None before the first event.
+        backlog: Source events known to be waiting; with ``delay_ms`` it tells whether the values are live.
+        delay_ms: How long the newest frame waited before it was folded.
+        produced_ms: Wall clock at which the newest frame in it was made; None for a sign of life.
+        cells: Dimension key -> its changed cells.
+    """
+
+    partition: int
+    fence: int
+    newest_ms: int | None
+    backlog: int
+    delay_ms: int
+    produced_ms: int | None
+    cells: dict[str, list[CellUpdate]]
+
+
+class Covered(msgspec.Struct, array_like=True, gc=False):
+    """Up to where a source partition is folded: all offsets below ``end`` of one epoch of its topic."""
+
+    topic: str
+    partition: int
+    epoch: int
+    end: int
+
+
+class Marker(msgspec.Struct, array_like=True, gc=False):
+    """What ends a checkpoint: its fence, the newest event time, and what is covered of every source partition."""
+
+    version: int
+    fence: int
+    newest_ms: int | None
+    covered: list[Covered]
+
+
+STATE_VERSION: Final = 1
+"""Version of all stored state; a worker refuses one it does not know."""
+
+
+def pack(fence: int, content: Any) -> bytes:
+    """Return a changelog record."""
+    return _FENCE.pack(fence) + _encoder.encode(content)
+
+
+def fence_of(record: bytes) -> int:
+    """Return the fence of a changelog record."""
+    fence: int = _FENCE.unpack_from(record)[0]
+    return fence
+
+
+def body_of(record: bytes) -> memoryview:
+    """Return the content of a changelog record, still encoded."""
+    return memoryview(record)[_FENCE.size :]

@@ -1,0 +1,188 @@
+"""An account as it is stored: its events in order of event time, and the history that they make.
+
+An event in order adds its increment. One out of order is put in its place, and adds *new contributions less old ones*.
+Calls, e-mails, visits and service events keep the dimensions that were known when they were folded; they stay in the
+record because later events take over the dimensions they state, and because duplicates are recognised by them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.rows import EVENT_TYPES, KIND, LIFE_CYCLE, Row
+from schemas.windows import DAY_MS
+from streams.accumulator import Accumulator
+from streams.history import REPLAYED, History, is_conversation
+
+_OPENED: Final = KIND["email.opened"]
+_CALL: Final = KIND["call.completed"]
+_PRUNE_EVERY_MS: Final = DAY_MS
+
+Opening = tuple[int, str, tuple[str | None, ...]]
+"""Event time, event id and dimensions of the first opening of a message."""
+
+
+class AccountRecord(msgspec.Struct, array_like=True, gc=False):
+    """What the changelog keeps of an account.
+
+    Args:
+        rows: Its events in order of ``(event time, life cycle, event id)``.
+        opens: Message -> its first opening.
+        pruned_ms: Up to where old statements have been joined together.
+    """
+
+    rows: list[Row]
+    opens: dict[str, Opening]
+    pruned_ms: int = 0
+
+
+def _key(row: Row) -> tuple[int, int, str]:
+    return (row.at_ms, LIFE_CYCLE[row.kind], row.event_id)
+
+
+class Account:
+    """One account in memory.
+
+    Args:
+        record: What is known of it.
+        out: Where its contributions go.
+    """
+
+    __slots__ = ("_history", "_out", "_seen", "fence", "record")
+
+    def __init__(self, record: AccountRecord, out: Accumulator, fence: int = -1) -> None:
+        self.record = record
+        self.fence = fence
+        self._out = out
+        self._history = _replay(record.rows, out, 0)
+        self._seen = {row.event_hash for row in record.rows}
+
+    def fold(self, row: Row, horizon_ms: int) -> bool:
+        """Fold one event.
+
+        Args:
+            row: The event; it belongs to the account from now on.
+            horizon_ms: Older events need not be recognised as duplicates any more.
+
+        Returns:
+            False when it is a duplicate.
+        """
+        if row.event_hash in self._seen:
+            return False
+        self._prune(horizon_ms)
+        self._seen.add(row.event_hash)
+        row.section = row.offset = 0
+        rows = self.record.rows
+        if not rows or _key(row) > _key(rows[-1]):
+            self._in_order(row)
+        else:
+            self._late(row, bisect_right(rows, _key(row), key=_key))
+        return True
+
+    def _in_order(self, row: Row) -> None:
+        self.record.rows.append(row)
+        self._history.apply(row)
+        if row.kind not in REPLAYED:
+            self._count(row, self._history.dims)
+
+    def _late(self, row: Row, place: int) -> None:
+        rows = self.record.rows
+        known = _stated_before(rows, place)
+        talk_ms = self._history.first_talk_ms
+        new_talk = is_conversation(row) and (talk_ms is None or row.at_ms < talk_ms)
+        if row.kind in REPLAYED or new_talk or _changes(row, known):
+            _replay(rows, self._out, -1)
+            rows.insert(place, row)
+            self._history = _replay(rows, self._out, 1)
+        else:
+            rows.insert(place, row)
+        if row.kind not in REPLAYED:
+            stated = zip(_stated(row), known, strict=True)
+            self._count(row, [own if own is not None else before for own, before in stated])
+
+    def _count(self, row: Row, dims: Sequence[str | None]) -> None:
+        """Add an event that counts as it was first known."""
+        out = self._out
+        if row.kind == _OPENED:
+            self._count_opening(row, tuple(dims))
+        elif row.kind == _CALL:
+            counting = out.plan.counting("call.completed", row.label, row.label2, row.label3)
+            out.fact(counting, row.at_ms, dims, (row.number or 0,))
+        elif EVENT_TYPES[row.kind] in out.plan.plain_facts:
+            out.fact(out.plan.counting(EVENT_TYPES[row.kind]), row.at_ms, dims)
+
+    def _count_opening(self, row: Row, dims: tuple[str | None, ...]) -> None:
+        """Count a message at its first opening, wherever in the order of arrival that is."""
+        message = row.ref or row.event_id
+        before = self.record.opens.get(message)
+        if before is not None and before[:2] <= (row.at_ms, row.event_id):
+            return
+        self.record.opens[message] = (row.at_ms, row.event_id, dims)
+        counting = self._out.plan.counting("first_open")
+        if before is not None:
+            self._out.fact(counting, before[0], before[2], count=-1)
+        self._out.fact(counting, row.at_ms, dims)
+
+    def _prune(self, horizon_ms: int) -> None:
+        """Join old events that only state dimensions with the next such event, which changes nothing for the others."""
+        record = self.record
+        if horizon_ms < record.pruned_ms + _PRUNE_EVERY_MS or not record.rows or record.rows[0].at_ms >= horizon_ms:
+            return
+        record.pruned_ms = horizon_ms
+        kept: list[Row] = []
+        for row in record.rows:
+            last = kept[-1] if kept else None
+            if last is not None and row.at_ms < horizon_ms and _only_states(last) and _only_states(row):
+                self._seen.discard(last.event_hash)
+                _take_over(row, last)
+                kept[-1] = row
+            else:
+                kept.append(row)
+        record.rows = kept
+        record.opens = {message: opening for message, opening in record.opens.items() if opening[0] >= horizon_ms}
+
+
+def _replay(rows: Sequence[Row], out: Accumulator, sign: int) -> History:
+    """Take an account's events in order; contributions are added ``sign`` times (0: only the history is wanted)."""
+    before, out.sign = out.sign, sign
+    history = History(out)
+    for row in rows:
+        history.apply(row)
+    out.sign = before
+    return history
+
+
+def _stated(row: Row) -> tuple[str | None, ...]:
+    return (row.rep, row.team, row.region, row.source, row.channel, row.product)
+
+
+def _stated_before(rows: Sequence[Row], place: int) -> list[str | None]:
+    """Return the dimensions last stated before a place in the order."""
+    known: list[str | None] = [None] * 6
+    for row in reversed(rows[:place]):
+        if None not in known:
+            break
+        known = [value if value is not None else own for value, own in zip(known, _stated(row), strict=True)]
+    return known
+
+
+def _changes(row: Row, known: Sequence[str | None]) -> bool:
+    return any(own is not None and own != before for own, before in zip(_stated(row), known, strict=True))
+
+
+def _only_states(row: Row) -> bool:
+    return row.kind not in REPLAYED and not is_conversation(row)
+
+
+def _take_over(row: Row, earlier: Row) -> None:
+    """Let an event state what the one before it did, where it states nothing itself."""
+    row.rep = row.rep if row.rep is not None else earlier.rep
+    row.team = row.team if row.team is not None else earlier.team
+    row.region = row.region if row.region is not None else earlier.region
+    row.source = row.source if row.source is not None else earlier.source
+    row.channel = row.channel if row.channel is not None else earlier.channel
+    row.product = row.product if row.product is not None else earlier.product

@@ -1,0 +1,173 @@
+"""Cells of one log partition, kept in blocks of consecutive slices.
+
+A block holds the slices of one dimension key and one resolution that start in one span of time. It is the unit of the
+changelog: a record a cell would make recovery read several times as many records, for the same fence rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
+from schemas.wire import CellUpdate, body_of, fence_of, pack
+from streams.accumulator import Deltas
+from streams.time import Calendar
+
+BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 32 * DAY_MS, 1 << 60)
+"""Length of a block per resolution: about thirty slices."""
+
+_ALL: Final = RESOLUTIONS.index("all")
+_DAY: Final = RESOLUTIONS.index("1d")
+_RETENTION_MS: Final = tuple(RETENTION_MS.get(name, 1 << 60) for name in RESOLUTIONS)
+_LENGTH_MS: Final = tuple(SLICE_MS.values())
+
+Place = tuple[str, int, int]
+"""Dimension key, index of the resolution, start of the block."""
+
+Sums = dict[str, int]
+Slices = dict[int, Sums]
+"""Start of the slice -> measure -> integer."""
+
+_slices_decoder: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
+
+
+class Block:
+    """Slices of one block; ``fence`` is that of the record it was recovered from, -1 for a new one."""
+
+    __slots__ = ("fence", "slices")
+
+    def __init__(self, slices: Slices, fence: int = -1) -> None:
+        self.slices = slices
+        self.fence = fence
+
+
+def place_key(place: Place) -> bytes:
+    """Return a block's changelog key."""
+    return f"{place[1]}|{place[2]}|{place[0]}".encode()
+
+
+def parse_place(key: bytes) -> Place:
+    """Undo :func:`place_key`."""
+    resolution, start, dims = key.decode().split("|", 2)
+    return dims, int(resolution), int(start)
+
+
+class CellStore:
+    """All cells of one log partition.
+
+    Args:
+        calendar: Days of the business zone.
+        finest: Measure -> index of its finest resolution, for those that have no cells of the first.
+    """
+
+    def __init__(self, calendar: Calendar, finest: Mapping[str, int]) -> None:
+        self.blocks: dict[Place, Block] = {}
+        self._calendar = calendar
+        self._finest = finest
+        self._changed: dict[Place, set[int]] = {}
+        self._unsaved: set[Place] = set()
+
+    def add(self, deltas: Deltas, offset: int, newest_ms: int) -> None:
+        """Fan 10 s deltas out to all resolutions.
+
+        Args:
+            deltas: What is added.
+            offset: The last log offset they come from. Blocks recovered at or past it hold them already.
+            newest_ms: Highest event time of the partition; cells beyond their retention behind it get nothing.
+        """
+        for (dims, start_ms), sums in deltas.items():
+            for resolution in range(len(RESOLUTIONS)):
+                start = self._slice_start(resolution, start_ms)
+                if start + _RETENTION_MS[resolution] > newest_ms:
+                    self._add_to(dims, resolution, start, sums, offset)
+
+    def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
+        """Return the cells changed since the last time, in full, by dimension key."""
+        changed, self._changed = self._changed, {}
+        updates: dict[str, list[CellUpdate]] = {}
+        for place, starts in changed.items():
+            block = self.blocks.get(place)
+            if block is None:
+                continue
+            of_dims = updates.setdefault(place[0], [])
+            at = max(fence, block.fence)
+            of_dims += (CellUpdate(place[1], start, at, block.slices[start].copy()) for start in sorted(starts))
+        return updates
+
+    def take_unsaved(self, fence: int) -> list[tuple[bytes, bytes | None]]:
+        """Return the changelog records of the blocks changed since the last checkpoint; None for dropped ones."""
+        unsaved, self._unsaved = self._unsaved, set()
+        records: list[tuple[bytes, bytes | None]] = []
+        for place in sorted(unsaved):
+            block = self.blocks.get(place)
+            record = pack(max(fence, block.fence), block.slices) if block is not None else None
+            records.append((place_key(place), record))
+        return records
+
+    def drop_expired(self, newest_ms: int) -> int:
+        """Forget blocks that lie wholly beyond their retention; returns how many."""
+        expired = [p for p in self.blocks if p[2] + BLOCK_MS[p[1]] + _RETENTION_MS[p[1]] <= newest_ms and p[1] != _ALL]
+        for place in expired:
+            del self.blocks[place]
+            self._changed.pop(place, None)
+            self._unsaved.add(place)
+        return len(expired)
+
+    def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
+        """Take the records of the changelog, each the one of the highest fence of its key.
+
+        Records past the marker are changed and unsaved again: what they hold may not have been emitted. So are those in
+        ``repair``, which stand below an older record in the changelog.
+
+        Returns:
+            The highest fence seen.
+        """
+        highest = -1
+        for key, record in records:
+            place, fence = parse_place(key), fence_of(record)
+            block = Block(_slices_decoder.decode(body_of(record)), fence)
+            self.blocks[place] = block
+            highest = max(highest, fence)
+            if fence > marker_fence:
+                self._changed[place] = set(block.slices)
+                self._unsaved.add(place)
+        self._unsaved.update(parse_place(key) for key in repair)
+        return highest
+
+    def cells(self) -> Iterator[tuple[str, int, int, Sums]]:
+        """Go through all cells: dimension key, index of the resolution, start, sums."""
+        for (dims, resolution, _), block in self.blocks.items():
+            for start, sums in block.slices.items():
+                yield dims, resolution, start, sums
+
+    def _slice_start(self, resolution: int, at_ms: int) -> int:
+        if resolution < _DAY:
+            return at_ms - at_ms % _LENGTH_MS[resolution]
+        return self._calendar.day_start(at_ms) if resolution == _DAY else 0
+
+    def _add_to(self, dims: str, resolution: int, start: int, sums: Sums, offset: int) -> None:
+        place = (dims, resolution, start - start % BLOCK_MS[resolution])
+        block = self.blocks.get(place)
+        if block is None:
+            block = self.blocks[place] = Block({})
+        elif block.fence >= offset:
+            return
+        cell = block.slices.get(start)
+        if cell is None:
+            cell = block.slices[start] = {}
+        finest = self._finest
+        for measure, delta in sums.items():
+            if delta:
+                if finest.get(measure, 0) <= resolution:
+                    cell[measure] = cell.get(measure, 0) + delta
+            elif resolution == _ALL:
+                cell.setdefault(measure, 0)
+        self._unsaved.add(place)
+        changed = self._changed.get(place)
+        if changed is None:
+            self._changed[place] = {start}
+        else:
+            changed.add(start)

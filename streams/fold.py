@@ -1,0 +1,239 @@
+"""The fold of one log partition: frames in, state out; same log prefix, same state, to the byte.
+
+No wall clock, no randomness, no iteration over sets in here. Recovered accounts and blocks may be ahead of the marker;
+they hold their frames already, and the fold passes over them until the log has caught up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.errors import StateError
+from schemas.rows import Frame, Row, Section
+from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, body_of, fence_of, pack
+from streams.account import Account, AccountRecord
+from streams.accumulator import Accumulator
+from streams.cells import CellStore
+from streams.plan import Plan
+from streams.time import Calendar
+
+MARKER_KEY: Final = b"marker"
+_LIVE_ACCOUNTS: Final = 20_000
+_EXPIRE_EVERY_MS: Final = 600_000
+
+Records = list[tuple[bytes, bytes | None]]
+"""Changelog records, key and value."""
+
+_account_decoder: Final = msgspec.msgpack.Decoder(AccountRecord)
+_marker_decoder: Final = msgspec.msgpack.Decoder(Marker)
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint writes, in this order, each part acknowledged before the next."""
+
+    fence: int
+    cells: Records
+    accounts: Records
+    marker: Records
+
+
+class Recovered(NamedTuple):
+    """What the changelogs of one partition hold: per key the record of the highest fence.
+
+    ``repair`` are the keys whose last written record is not that one.
+    """
+
+    cells: Mapping[bytes, bytes]
+    accounts: Mapping[bytes, bytes]
+    marker: bytes | None
+    repair_cells: Iterable[bytes] = ()
+    repair_accounts: Iterable[bytes] = ()
+
+
+class LogGapError(Exception):
+    """The log skipped messages; nothing was folded, the reader must go back to ``wanted``."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        super().__init__(f"next log offset to fold is {wanted}")
+
+
+class PartitionFold:
+    """State of one log partition.
+
+    Args:
+        partition: Its number.
+        plan: Which measures facts add to.
+        calendar: Days and periods of the business zone.
+        dedupe_horizon_ms: How long behind the newest event duplicates are recognised.
+    """
+
+    def __init__(self, partition: int, plan: Plan, calendar: Calendar, dedupe_horizon_ms: int) -> None:
+        self.partition = partition
+        self.fence = -1
+        self.newest_ms: int | None = None
+        self.cells = CellStore(calendar, plan.finest)
+        self.events_folded = 0
+        self.duplicates = 0
+        self.sections_refused = 0
+        self._out = Accumulator(plan, calendar)
+        self._horizon_ms = dedupe_horizon_ms
+        self._covered: dict[tuple[str, int], tuple[int, int]] = {}
+        self._live: dict[str, Account] = {}
+        self._stored: dict[str, bytes] = {}
+        self._unsaved: dict[str, None] = {}
+        self._replay_until = -1
+        self._pending_offset = -1
+        self._expired_ms = 0
+
+    def recover(self, recovered: Recovered, log_start: int = 0) -> None:
+        """Take over what the changelogs hold; the fold goes on at ``fence + 1``.
+
+        Args:
+            recovered: Records of this partition.
+            log_start: First offset that the log still has; where a partition without state begins.
+
+        Raises:
+            StateError: The state was written by a newer version.
+        """
+        self.fence = log_start - 1
+        if recovered.marker is not None:
+            marker = _marker_decoder.decode(body_of(recovered.marker))
+            if marker.version != STATE_VERSION:
+                raise StateError(
+                    f"log partition {self.partition}: stored state has version {marker.version}, this program knows "
+                    f"{STATE_VERSION}; run the version that wrote it, or rebuild under a new app.id"
+                )
+            self.fence, self.newest_ms = marker.fence, marker.newest_ms
+            self._covered = {(c.topic, c.partition): (c.epoch, c.end) for c in marker.covered}
+            if self.fence + 1 < log_start:
+                raise StateError(
+                    f"log partition {self.partition}: the log begins at {log_start}, the state ends at {self.fence}; "
+                    "frames between them were deleted: rebuild under a new app.id, or raise the log's retention"
+                )
+        highest = self.cells.restore(recovered.cells.items(), self.fence, recovered.repair_cells)
+        for key, record in recovered.accounts.items():
+            account, fence = key.decode(), fence_of(record)
+            self._stored[account] = record
+            highest = max(highest, fence)
+            if fence > self.fence:
+                self._unsaved[account] = None
+        self._unsaved.update(dict.fromkeys(key.decode() for key in recovered.repair_accounts))
+        self._replay_until = highest
+        self._drop_expired()
+
+    def fold(self, offset: int, frame: Frame) -> int:
+        """Fold one frame.
+
+        Returns:
+            How many events of it were new.
+
+        Raises:
+            LogGapError: The frame is not the next one; nothing was folded.
+        """
+        if offset <= self.fence:
+            return 0
+        if offset != self.fence + 1:
+            raise LogGapError(self.fence + 1)
+        starts = [self._accept(section) for section in frame.sections]
+        newest = self.newest_ms if self.newest_ms is not None else -(1 << 62)
+        horizon = newest - self._horizon_ms
+        folded = 0
+        for row in frame.rows:
+            start = starts[row.section]
+            if start is None or row.offset < start:
+                continue
+            newest = max(newest, row.at_ms)
+            account = self._account(row.account)
+            if account.fence >= offset:
+                continue
+            if self._fold_row(account, row, horizon):
+                folded += 1
+        if frame.rows and newest > -(1 << 62):
+            self.newest_ms = newest
+        self.fence = self._pending_offset = offset
+        if offset <= self._replay_until:
+            self.settle()
+        self.events_folded += folded
+        return folded
+
+    def settle(self) -> None:
+        """Fan out what frames have added since the last time."""
+        deltas = self._out.drain()
+        if deltas and self.newest_ms is not None:
+            self.cells.add(deltas, self._pending_offset, self.newest_ms)
+
+    def take_changed(self) -> dict[str, list[CellUpdate]]:
+        """Return the cells changed since the last time, by dimension key."""
+        self.settle()
+        return self.cells.take_changed(self.fence)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what must be written to make the state durable at the present fence."""
+        self.settle()
+        self._drop_expired()
+        accounts: Records = []
+        for name in self._unsaved:
+            live = self._live.get(name)
+            if live is not None:
+                record = pack(max(self.fence, live.fence), live.record)
+            else:
+                record = pack(max(self.fence, fence_of(self._stored[name])), msgspec.Raw(body_of(self._stored[name])))
+            self._stored[name] = record
+            accounts.append((name.encode(), record))
+        self._unsaved = {}
+        if len(self._live) > _LIVE_ACCOUNTS:
+            self._live = {}
+        covered = [Covered(*source, *reached) for source, reached in sorted(self._covered.items())]
+        marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered)
+        return Checkpoint(
+            self.fence, self.cells.take_unsaved(self.fence), accounts, [(MARKER_KEY, pack(self.fence, marker))]
+        )
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts the partition holds."""
+        return len(self._stored.keys() | self._live.keys())
+
+    def _fold_row(self, account: Account, row: Row, horizon_ms: int) -> bool:
+        if not account.fold(row, horizon_ms):
+            self.duplicates += 1
+            return False
+        self._unsaved[row.account] = None
+        return True
+
+    def _account(self, name: str) -> Account:
+        account = self._live.get(name)
+        if account is None:
+            stored = self._stored.get(name)
+            if stored is None:
+                account = Account(AccountRecord([], {}), self._out)
+            else:
+                account = Account(_account_decoder.decode(body_of(stored)), self._out, fence_of(stored))
+            self._live[name] = account
+        return account
+
+    def _accept(self, section: Section) -> int | None:
+        """Move the coverage on; returns the first offset that is new, or None when the section is refused."""
+        source = (section.topic, section.partition)
+        reached = self._covered.get(source)
+        if reached is None or section.epoch > reached[0]:
+            if not section.base:
+                self.sections_refused += 1
+                return None
+            start = section.start
+        elif section.epoch < reached[0] or section.start > reached[1]:
+            self.sections_refused += 1
+            return None
+        else:
+            start = reached[1]
+        self._covered[source] = (section.epoch, max(start, section.end))
+        return start
+
+    def _drop_expired(self) -> None:
+        if self.newest_ms is not None and self.newest_ms >= self._expired_ms + _EXPIRE_EVERY_MS:
+            self._expired_ms = self.newest_ms
+            self.cells.drop_expired(self.newest_ms)
