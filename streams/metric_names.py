@@ -1,0 +1,143 @@
+"""Names of Prometheus metrics: what the exporter writes is what dashboards and rules ask for.
+
+A KPI's values are ``salespulse_<kpi>`` with the suffix of its unit, broken down ones end in ``_by_<dimension>``. The
+global series is a metric of its own, never ``label="all"`` beside the parts: no sum over a metric counts twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from schemas.catalogue import Kpi
+from schemas.kpi import Unit
+
+PREFIX: Final = "salespulse_"
+_UNIT_SUFFIX: Final[dict[Unit, str]] = {"count": "", "money": "", "score": "", "ratio": "_ratio", "seconds": "_seconds"}
+_UNIT_WORDS: Final[dict[Unit, str]] = {
+    "count": "A count.",
+    "money": "Major units of the currency.",
+    "score": "A score.",
+    "ratio": "0 to 1.",
+    "seconds": "Seconds.",
+}
+_NAME: Final = re.compile(rf"\b{PREFIX}[a-z0-9_]+")
+_NOT_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
+
+
+def metric_name(kpi: Kpi, dimensions: Iterable[str] = ()) -> str:
+    """Return the metric of a KPI's value: ``salespulse_win_rate_ratio``, ``salespulse_win_rate_ratio_by_rep``.
+
+    A name that ends in its unit already gets no second suffix (``salespulse_margin_ratio``).
+    """
+    suffix = _UNIT_SUFFIX[kpi.unit]
+    return f"{PREFIX}{kpi.name.removesuffix(suffix)}{suffix}{by(dimensions)}"
+
+
+def previous_name(kpi: Kpi) -> str:
+    """Return the metric of a global value in the window before; same unit."""
+    return f"{metric_name(kpi)}_previous"
+
+
+def part_names(kpi: Kpi, dimensions: Iterable[str] = ()) -> tuple[str, str]:
+    """Return the metrics of numerator and denominator: ``salespulse_win_rate_numerator_by_rep``."""
+    ending = by(dimensions)
+    return f"{PREFIX}{kpi.name}_numerator{ending}", f"{PREFIX}{kpi.name}_denominator{ending}"
+
+
+def has_parts(kpi: Kpi) -> bool:
+    """Whether numerator and denominator are exported beside the value."""
+    return kpi.denominator is not None or kpi.type == "growth"
+
+
+def by(dimensions: Iterable[str]) -> str:
+    """Return the ending of a metric that is broken down: ``_by_rep``, ``_by_rep_stage``; empty for the global one."""
+    names = "_".join(sorted(dimensions))
+    return f"_by_{names}" if names else ""
+
+
+class MetricFacts(msgspec.Struct, frozen=True):
+    """What ``HELP`` and ``TYPE`` say of a metric, and the labels it carries."""
+
+    help: str
+    type: str
+    labels: tuple[str, ...]
+
+
+OWN_METRICS: Final[Mapping[str, MetricFacts]] = {
+    f"{PREFIX}{name}": MetricFacts(text, sort, labels)
+    for name, sort, labels, text in (
+        ("events_total", "counter", ("topic", "event_type"), "Valid events taken in."),
+        ("dead_letters_total", "counter", ("topic", "reason"), "Messages sent to the dead-letter topic."),
+        ("series_dropped_total", "counter", (), "Series left out because metrics.max_series was reached."),
+        ("consumer_lag", "gauge", ("topic", "partition"), "Messages of a partition that are not taken in yet."),
+        ("watermark_timestamp_seconds", "gauge", (), "Event time up to which the values are complete; unix time."),
+        ("kpi_emitted_timestamp_seconds", "gauge", (), "When KPI values were last put out; unix time."),
+        ("quality", "gauge", ("state",), "1 for the quality of the values of this worker, 0 for the others."),
+        ("event_clock", "gauge", (), "1 when windows follow event time (replayed history), 0 for the wall clock."),
+        ("event_latency_seconds", "histogram", (), "From an event coming in to its KPI values going out."),
+        ("build_info", "gauge", ("version",), "1; which version runs."),
+    )
+}
+"""Metrics about the pipeline itself."""
+
+ALERT_METRICS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    f"{PREFIX}alert_{name}": (text, labels)
+    for name, labels, text in (
+        ("firing", ("alert",), "1 while the processor's alert fires."),
+        ("no_data", ("alert",), "1 while there is too little traffic to judge."),
+        ("conversion_ratio", ("window",), "Conversion the alert looks at, p."),
+        ("conversion_short_ratio", ("window",), "Conversion of the short end of the window."),
+        ("conversion_baseline_ratio", ("window",), "Pooled conversion of the same window in the weeks before, pb."),
+        ("conversion_zscore", ("window",), "Standard deviations between p and pb, drift between weeks included."),
+        ("conversion_expected", ("window",), "Conversions that pb makes expect in the window."),
+    )
+}
+"""What the conversion alert knows: metric -> help, labels; a broken-down one ends in ``_by_<dimension>``."""
+
+
+def metric_facts(kpis: Iterable[Kpi]) -> dict[str, MetricFacts]:
+    """List every metric the exporter can write for this catalogue, each single dimension broken down."""
+    facts = dict(OWN_METRICS)
+    for name, (text, labels) in ALERT_METRICS.items():
+        facts[name] = MetricFacts(text, "gauge", labels)
+    for kpi in kpis:
+        if kpi.has_global:
+            facts.update(kpi_facts(kpi, ()))
+        for dimension in kpi.dimensions:
+            facts.update(kpi_facts(kpi, (dimension,)))
+            for name, (text, labels) in ALERT_METRICS.items():
+                facts[name + by((dimension,))] = MetricFacts(text, "gauge", (*labels, dimension))
+    return facts
+
+
+def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...]) -> dict[str, MetricFacts]:
+    """Return the metrics of one KPI under these dimensions: value, previous value (global only), parts."""
+    labels = ("window", *(("currency",) if kpi.unit == "money" else ()), *sorted(dimensions))
+    what = kpi.title + "".join(f", by {name.replace('_', ' ')}" for name in sorted(dimensions))
+    facts = {metric_name(kpi, dimensions): MetricFacts(f"{what}: {kpi.doc} {_UNIT_WORDS[kpi.unit]}", "gauge", labels)}
+    if not dimensions:
+        facts[previous_name(kpi)] = MetricFacts(f"{what}: its value in the window before.", "gauge", labels)
+    if has_parts(kpi):
+        for name, part in zip(part_names(kpi, dimensions), ("numerator", "denominator"), strict=True):
+            facts[name] = MetricFacts(f"{what}: its {part}; money in minor units.", "gauge", labels)
+    return facts
+
+
+def label_name(dimension: str) -> str:
+    """Return a dimension's name as a label's name."""
+    return _NOT_LABEL.sub("_", dimension)
+
+
+def names_in(expression: str) -> set[str]:
+    """Return the metrics of ours that a PromQL expression names (histogram endings taken off)."""
+    return {
+        re.sub(r"_(sum|count|bucket)$", "", name) if name.startswith(_HISTOGRAM) else name
+        for name in _NAME.findall(expression)
+    }
+
+
+_HISTOGRAM: Final = f"{PREFIX}event_latency_seconds"

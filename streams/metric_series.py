@@ -1,0 +1,133 @@
+"""The last value of every series that this worker shows, as lines that wait for their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from schemas.alerts import AlertStatus
+from schemas.catalogue import Kpi
+from schemas.errors import CatalogueError
+from schemas.kpi import KpiValue, parse_dims
+from streams.exposition import Family, Line, Number, drop, family, place_of, put, render_families
+from streams.metric_names import (
+    ALERT_METRICS,
+    MetricFacts,
+    by,
+    has_parts,
+    kpi_facts,
+    metric_name,
+    part_names,
+    previous_name,
+)
+from streams.publication import Publication
+
+
+class SeriesStore:
+    """KPI values and alert statistics by owner.
+
+    Args:
+        catalogue: All KPIs whose values may come.
+    """
+
+    def __init__(self, catalogue: Iterable[Kpi]) -> None:
+        self._catalogue = {kpi.name: kpi for kpi in catalogue}
+        self._families: dict[str, Family] = {}
+        self._lines: dict[int, dict[str, tuple[Line, ...]]] = {}
+        self._alert_lines: dict[int, dict[str, tuple[Line, ...]]] = {}
+
+    def take(self, publication: Publication) -> None:
+        """Take over the values of a publication; a complete one drops what it does not have.
+
+        Raises:
+            CatalogueError: A value of a KPI that is not in the catalogue.
+        """
+        known = self._lines.setdefault(publication.owner, {})
+        if publication.complete:
+            present = {published.key for published in publication.values}
+            for key in [key for key in known if key not in present]:
+                drop(known.pop(key))
+        for published in publication.values:
+            kpi = self._catalogue.get(published.kpi)
+            if kpi is None:
+                raise CatalogueError(f"metrics: a value of {published.kpi}, which is not in the catalogue")
+            lines = known.get(published.key)
+            if lines is None:
+                lines = known[published.key] = tuple(self._new_lines(kpi, published.value))
+            for line, number in zip(lines, _numbers(kpi, published.value), strict=True):
+                put(line, number)
+
+    def take_status(self, owner: int, series: str, statuses: Sequence[AlertStatus]) -> None:
+        """Take over what an alert knows of one series, one status a window."""
+        known = self._alert_lines.setdefault(owner, {})
+        if series not in known:
+            known[series] = tuple(self._new_alert_lines(parse_dims(series), statuses))
+        for line, number in zip(known[series], _alert_numbers(statuses), strict=True):
+            put(line, number)
+
+    def forget(self, owner: int) -> None:
+        """Drop everything of an owner."""
+        for table in (self._lines, self._alert_lines):
+            for lines in table.pop(owner, {}).values():
+                drop(lines)
+
+    def render(self, limit: int) -> tuple[str, int]:
+        """Return at most ``limit`` samples as text, and how many were left out."""
+        return render_families(self._families.values(), limit)
+
+    def _new_lines(self, kpi: Kpi, value: KpiValue) -> Iterator[Line]:
+        """Make the lines of a series, in the order in which ``_numbers`` gives its numbers."""
+        dimensions = tuple(value.dimensions)
+        facts = kpi_facts(kpi, dimensions)
+        currency = {"currency": value.currency or ""} if kpi.unit == "money" else {}
+        labels = {"window": value.window, **currency, **{name: value.dimensions[name] for name in sorted(dimensions)}}
+        shown = place_of(value.window, broken_down=bool(dimensions), part=False)
+        yield self._family(metric_name(kpi, dimensions), facts).line(labels, shown)
+        if _has_previous(value):
+            yield self._family(previous_name(kpi), facts).line(labels, shown)
+        if has_parts(kpi):
+            place = place_of(value.window, broken_down=bool(dimensions), part=True)
+            for name in part_names(kpi, dimensions):
+                yield self._family(name, facts).line(labels, place)
+
+    def _new_alert_lines(self, dimensions: Mapping[str, str], statuses: Sequence[AlertStatus]) -> Iterator[Line]:
+        """Make the lines of a series' alert, in the order in which ``_alert_numbers`` gives its numbers."""
+        ending = by(dimensions)
+        place = place_of("", broken_down=bool(dimensions), part=False)
+        for metric, (text, label_names) in ALERT_METRICS.items():
+            facts = {metric + ending: MetricFacts(text, "gauge", (*label_names, *dimensions))}
+            for status in statuses if "window" in label_names else statuses[:1]:
+                own = {"window": status.window} if "window" in label_names else {"alert": status.alert}
+                yield self._family(metric + ending, facts).line({**own, **dimensions}, place)
+
+    def _family(self, name: str, facts: Mapping[str, MetricFacts]) -> Family:
+        if name not in self._families:
+            self._families[name] = family(name, facts[name])
+        return self._families[name]
+
+
+def _has_previous(value: KpiValue) -> bool:
+    return not value.dimensions and value.window != "all"
+
+
+def _numbers(kpi: Kpi, value: KpiValue) -> Iterator[Number]:
+    yield value.value
+    if _has_previous(value):
+        yield value.previous
+    if has_parts(kpi):
+        yield value.numerator
+        yield value.denominator
+
+
+def _alert_numbers(statuses: Sequence[AlertStatus]) -> Iterator[Number]:
+    yield int(statuses[0].state == "firing")
+    yield int(statuses[0].state == "no_data")
+    for status in statuses:
+        yield status.value
+    for status in statuses:
+        yield status.short_value
+    for status in statuses:
+        yield status.baseline
+    for status in statuses:
+        yield status.z
+    for status in statuses:
+        yield status.expected
