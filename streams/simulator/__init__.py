@@ -9,12 +9,13 @@ The parts, in the order in which an event comes about:
 * `pilot`: a few hundred journeys played through, to know what a lead brings on average.
 * `rhythm`, `pacing`: when events happen: year, weekday, hour, and the average rate.
 * `engine`: joins the scripts with the instants; `delivery`: duplicates, disorder and late arrival.
-* `floor`: the two entry points, `simulate` for histories and `live` for a floor that runs now.
+* `floor`: the entry point `simulate`, for histories; `live_floor`: the entry point `live`, for a floor that runs now.
 """
 
 from streams.simulator.config import Channel, ConversionDrop, Currency, LivePace, Product, SimulationConfig, Source
 from streams.simulator.engine import SimulatedEvent
-from streams.simulator.floor import live, simulate
+from streams.simulator.floor import simulate
+from streams.simulator.live_floor import live
 
 __all__ = [
     "Channel",

@@ -38,7 +38,7 @@ def instants(spans: Iterable[Span], rng: random.Random) -> Iterator[int]:
 
 
 def history_spans(
-    zone: str, start_ms: int, end_ms: int, pilot: Pilot, speed: float, events: float | None, leads_per_ms: float = 0.0
+    zone: str, start_ms: int, end_ms: int, pilot: Pilot, speed: float, leads_per_ms: float
 ) -> Iterator[Span]:
     """Spans of a floor that opens at `start_ms`: by the rhythm, and growing as the first customers come back.
 
@@ -48,13 +48,10 @@ def history_spans(
         end_ms: End, exclusive.
         pilot: How a lead's events spread over time.
         speed: Factor of journeys over real life.
-        events: How many there are to be in all; None: what `leads_per_ms` brings.
-        leads_per_ms: Arrivals per ms of journey time, where `events` is None.
+        leads_per_ms: Arrivals per ms of journey time; they and what follows from them make the number of events.
     """
     hours = list(stretches(zone, start_ms, end_ms))
     scale = (end_ms - start_ms) / sum((hour.end_ms - hour.start_ms) * hour.busyness for hour in hours)
-    if events is not None:
-        leads_per_ms = events / pilot.events_until((end_ms - start_ms) * speed)
     journey_ms = before = 0.0
     for hour in hours:
         journey_ms += (hour.end_ms - hour.start_ms) * hour.busyness * scale * speed

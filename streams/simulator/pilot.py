@@ -11,6 +11,7 @@ from streams.simulator.journey import journey
 from streams.simulator.world import Account, Script, World
 
 _JOURNEYS = 1500
+_AT_LEAST = 1e-6  # events per lead from its first moment: the count of no time is never quite nothing
 
 
 class Pilot(msgspec.Struct, frozen=True):
@@ -33,7 +34,8 @@ class Pilot(msgspec.Struct, frozen=True):
     def events_until(self, journey_ms: float) -> float:
         """Events expected by `journey_ms` of a floor that opened at 0, per arrival rate of one per ms."""
         known = bisect_left(self.offsets_ms, journey_ms)
-        return (known * journey_ms - self.offset_sums_ms[known]) / _JOURNEYS
+        counted = (known * journey_ms - self.offset_sums_ms[known]) / _JOURNEYS
+        return counted + _AT_LEAST * journey_ms
 
 
 def rehearse(config: SimulationConfig) -> Pilot:
