@@ -18,15 +18,15 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 import orjson
 
+from schemas.asyncapi import source_of
 from schemas.errors import UsageError
 from schemas.rows import EVENT_TYPES
-from schemas.topics import SOURCES
 from streams.csv_file import DataFileError
 from streams.mapped_rows import MappedFile, map_csv
 from streams.mapping_rules import CsvMapping
 
 NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
-_SOURCE_OF: Final = {name: next(key for key in SOURCES if key.startswith(name.split(".")[0])) for name in EVENT_TYPES}
+_SOURCE_OF: Final = {name: source_of(name) for name in EVENT_TYPES}
 """Event type -> key of its source topic: ``deal.won`` -> ``deals``."""
 
 

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from schemas.errors import CatalogueError
+from schemas.events import EVENT_CLASSES
 from schemas.rows import KIND, LIFE_CYCLE
 from streams.csv_file import DataFileError, Row, open_csv
 from streams.mapping_check import columns_used
@@ -123,6 +126,10 @@ class _Mapper:
             value = None if name == "occurred_at" else self._value(line, row, name, rule)
             if value is not None:
                 body[name] = _rfc3339(value) if rule.type == "date" else value
+        try:
+            msgspec.convert(body, EVENT_CLASSES[event.event_type])
+        except msgspec.ValidationError as error:
+            raise DataFileError(f"{self._path}, line {line}: {event.event_type} would be refused: {error}") from None
         return MappedEvent(at_ms, LIFE_CYCLE[KIND[event.event_type]], event_id, body)
 
     def _value(self, line: int, row: Row, name: str, rule: FieldRule) -> Any:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from string import Formatter
 
+import msgspec
+
 from schemas.errors import CatalogueError
+from schemas.events import EVENT_CLASSES
 from schemas.rows import EVENT_TYPES
 from streams.mapping_rules import CsvMapping, FieldRule
 from streams.mapping_values import read_time_of_day, read_zone
@@ -52,8 +55,17 @@ def check_mapping(mapping: CsvMapping, origin: str) -> None:
                 f"{origin}: {place}.event_type: found {event.event_type!r}; allowed: {', '.join(EVENT_TYPES)}"
             )
         _check_value(origin, f"{place}.event_id", event.event_id, template_columns)
+        known = _fields_of(event.event_type)
         for name, rule in {**mapping.rules_of(event), "occurred_at": mapping.moment_rule(event)}.items():
+            if name not in known:
+                raise CatalogueError(
+                    f"{origin}: {place}: {event.event_type} has no field {name!r}; allowed: {', '.join(known)}"
+                )
             _check_rule(mapping, origin, f"{place}.{name}", rule)
+
+
+def _fields_of(event_type: str) -> tuple[str, ...]:
+    return tuple(field.encode_name for field in msgspec.structs.fields(EVENT_CLASSES[event_type]))
 
 
 def _check_rule(mapping: CsvMapping, origin: str, place: str, rule: FieldRule) -> None:

@@ -109,6 +109,8 @@ def test_event_ids_without_a_template_are_the_same_in_every_run_and_differ_for_e
         ("7,a,eve,won,31.03.2025,1", "column owner: found 'eve'; allowed: a value of column name in owners.csv"),
         ("7,a,ann,won,31.03.2025", "line 2: found 5 cells; allowed: 6, as in the header"),
         ('7,"a,ann,won,31.03.2025,1', "not CSV"),
+        ("7,a,ann,won,31.03.2025,-1", "line 2: deal.won would be refused: Expected `int` >= 0 - at `$.amount`"),
+        (",a,ann,won,31.03.2025,1", "line 2: deal.won would be refused: Object missing required field `deal_id`"),
     ],
 )
 def test_a_wrong_cell_is_named_with_file_line_column_found_and_allowed(tmp_path: Path, row: str, message: str) -> None:
@@ -132,6 +134,7 @@ def test_lines_are_counted_over_cells_with_line_breaks(tmp_path: Path) -> None:
         ('{ value = "fair" }', '{ value = "fair", column = "id" }', "channel: found column, value; allowed is one of"),
         ('lookup = "owner"', 'lookup = "boss"', "region.lookup: found 'boss'; allowed: a lookup (owner)"),
         ('type = "amount"', 'type = "money"', "invalid enum value 'money'"),
+        ('deal_id = "id"', 'deal = "id"', "events[0]: deal.won has no field 'deal'; allowed: event_id, occurred_at"),
         ("[[skips]]", "[[ships]]", "unknown field `ships`"),
         ("[dates]", "[dates", "not valid TOML"),
     ],
