@@ -1,0 +1,214 @@
+"""Events to rows: one currency, one scale, one sort of time, and a place for everything."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from schemas.decode import instant_ms
+from schemas.errors import InvalidEvent
+from schemas.events import EVENT_CLASSES, BaseEvent, Item, ServiceSatisfaction, SpendRecorded, TargetSet
+from schemas.rows import COLUMNS, KIND, Row
+from schemas.rows import Item as RowItem
+from schemas.settings import Settings
+from schemas.windows import EVENT_DIMENSIONS
+from streams.money import Factors, convert, factor_of, factors
+
+SPEND_ACCOUNTS: Final = 16
+"""Spend has no account; it is spread over so many, always the same for one event_id, so that duplicates meet."""
+
+_OWN: Final = ("ref", "amount", "cost", "label", "label2", "label3", "number", "items")
+_ACCOUNTLESS: Final = ("spend.recorded", "target.set")
+_FIELDS: Final = {"rep": "rep_id", "team": "team_id"}
+_HASH: Final = blake2b(digest_size=8)
+
+
+def _getter(event_type: str) -> Callable[[BaseEvent], tuple[Any, ...]]:
+    """Read all columns of a row from an event in one call; what the type does not have reads as None."""
+    account = "event_id" if event_type in _ACCOUNTLESS else "account_id"
+    dimensions = (_FIELDS.get(name, name) for name in EVENT_DIMENSIONS)
+    own = (COLUMNS[event_type].get(column, "nothing") for column in _OWN)
+    return operator.attrgetter("event_id", "occurred_at", account, *dimensions, "currency", *own)
+
+
+_GETTERS: Final = {kind: (KIND[name], _getter(name)) for name, kind in EVENT_CLASSES.items()}
+_LEAD_KINDS: Final = frozenset(KIND[name] for name in KIND if name.startswith("lead."))
+
+
+def event_hash(event_id: str) -> int:
+    """Return the 8-byte BLAKE2b hash of an event_id as a signed integer."""
+    digest = _HASH.copy()
+    digest.update(event_id.encode())
+    return int.from_bytes(digest.digest(), "little", signed=True)
+
+
+class Normaliser:
+    """Turns events into rows as the settings say.
+
+    Args:
+        settings: Reporting currency and rates, scale of scores, how far in the future an event may lie.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._currency = settings.money.currency
+        self._factors: Factors = factors(settings.money)
+        self._skew_ms = int(settings.time.future_skew)
+        self._scale = settings.kpi.satisfaction_scale
+
+    def row(self, event: BaseEvent, section: int, offset: int, now_ms: int) -> Row:
+        """Return the row of an event.
+
+        Args:
+            event: A decoded event.
+            section: Index of its section in the frame.
+            offset: Its offset in the source partition.
+            now_ms: Wall clock, UTC milliseconds; an event further ahead of it than the allowed skew is refused.
+
+        Raises:
+            InvalidEvent: ``bad_date``, ``future``, ``unknown_currency``, ``out_of_range`` or ``wrong_value``.
+        """
+        kind, get = _GETTERS[type(event)]
+        (
+            event_id,
+            occurred_at,
+            account,
+            rep,
+            team,
+            region,
+            source,
+            channel,
+            product,
+            currency,
+            ref,
+            amount,
+            cost,
+            label,
+            label2,
+            label3,
+            number,
+            items,
+        ) = get(event)
+        at_ms = instant_ms(occurred_at)
+        if at_ms > now_ms + self._skew_ms:
+            raise InvalidEvent("future", "occurred_at", str(occurred_at), f"at most {self._skew_ms} ms ahead of now")
+        if currency and currency != self._currency:
+            factor = factor_of(currency, self._factors)
+            amount, cost = convert(amount, factor, "amount"), convert(cost, factor, "cost")
+            items = _items(items, factor)
+        elif items:
+            items = tuple([(item.product or None, item.quantity, item.amount, item.cost) for item in items])
+        row = Row(
+            section,
+            offset,
+            kind,
+            at_ms,
+            event_hash(event_id),
+            event_id,
+            account,
+            rep or None,
+            team or None,
+            region or None,
+            source or None,
+            channel or None,
+            product or None,
+            ref or None,
+            amount,
+            cost,
+            label or None,
+            label2 or None,
+            label3 or None,
+            number,
+            items or None,
+        )
+        if kind in _SPECIAL or kind in _LEAD_KINDS:
+            self._complete(row, event)
+        return row
+
+    def _complete(self, row: Row, event: BaseEvent) -> None:
+        """What the columns alone do not say."""
+        if isinstance(event, SpendRecorded):
+            row.account = f"\0spend{row.event_hash % SPEND_ACCOUNTS}"
+        elif isinstance(event, TargetSet):
+            row.account = f"\0target{event.target_id}"
+            row.extra = self._target(event)
+        elif isinstance(event, ServiceSatisfaction):
+            row.number = self._thousandths(event)
+        elif row.number is not None:  # an advertisement, true or false
+            row.number = int(row.number)
+        elif row.kind in _LEAD_KINDS and row.ref is None:
+            row.ref = row.account
+
+    def _thousandths(self, event: ServiceSatisfaction) -> int:
+        scale = self._scale if event.scale is None else event.scale
+        if scale == 0:
+            raise InvalidEvent("wrong_value", "scale", "0", "a number above 0")
+        if event.score > scale:
+            raise InvalidEvent("out_of_range", "score", str(event.score), f"a number from 0 to its scale, {scale}")
+        exact = Fraction(str(event.score)) / Fraction(str(scale)) * self._scale * 1000
+        return int((2 * exact + 1) // 2)
+
+    def _target(self, event: TargetSet) -> str:
+        """A target's own fields as JSON, its value in the reporting currency and its start in milliseconds."""
+        dimensions = {name: value for name, value in (event.dimensions or {}).items() if value}
+        _check_target(event, dimensions)
+        value = event.value or 0
+        if event.kind == "currency":
+            if not isinstance(value, int):
+                raise InvalidEvent("wrong_type", "value", str(value), "an integer of minor units for kind currency")
+            value = convert(value, factor_of(event.currency or self._currency, self._factors), "value") or 0
+        fields = {
+            "dimensions": dimensions,
+            "done": int(event.done or 0),
+            "kind": event.kind,
+            "kpi": event.kpi or None,
+            "parent": event.parent or None,
+            "period": event.period,
+            "start": None if event.start in (None, "") else _start(event.start),
+            "value": value,
+            "withdrawn": event.withdrawn,
+        }
+        return msgspec.json.encode(fields, order="sorted").decode()
+
+
+_SPECIAL: Final = frozenset(
+    KIND[name] for name in ("spend.recorded", "target.set", "service.satisfaction", "web.visit")
+)
+
+
+def _items(items: tuple[Item, ...] | None, factor: tuple[int, int]) -> tuple[RowItem, ...] | None:
+    if not items:
+        return None
+    return tuple(
+        (
+            item.product or None,
+            item.quantity,
+            convert(item.amount, factor, f"items[{index}].amount"),
+            convert(item.cost, factor, f"items[{index}].cost"),
+        )
+        for index, item in enumerate(items)
+    )
+
+
+def _check_target(event: TargetSet, dimensions: dict[str, str]) -> None:
+    if len(dimensions) > 1:
+        raise InvalidEvent("wrong_value", "dimensions", f"{len(dimensions)} dimensions", "at most one dimension a goal")
+    for name in dimensions:
+        if name not in EVENT_DIMENSIONS:
+            raise InvalidEvent("wrong_value", f"dimensions.{name}", name, f"one of {', '.join(EVENT_DIMENSIONS)}")
+    if not event.withdrawn:
+        for field, stated in (("kpi", event.kpi), ("period", event.period)):
+            if not stated:
+                raise InvalidEvent("missing_field", field, "nothing", "what every goal has, unless it is withdrawn")
+
+
+def _start(value: str | int | None) -> str | int | None:
+    """A date stays text (it is a local day); a time becomes milliseconds."""
+    if isinstance(value, str) and len(value) == len("2024-05-17"):
+        instant_ms(f"{value}T00:00:00Z", "start")
+        return value
+    return None if value is None else instant_ms(value, "start")
