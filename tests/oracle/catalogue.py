@@ -1,4 +1,4 @@
-"""The KPIs of kpis.md as formulas over measures; a measure that ends in "@" is the one of the window asked for."""
+"""KPIs of kpis.md as formulas over measures (terms: see `tracks`): sales, leads, customers, conversations, quotes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.oracle.contributions import ALL6
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Unit = Literal["count", "money", "ratio", "seconds"]
+Unit = Literal["count", "money", "ratio", "seconds", "score"]
 Sum = dict[str, int]
 
 
@@ -19,8 +19,8 @@ class Kpi:
     """A formula: weighted sums of measures; a ratio has a denominator, a percentile is one of a measure's samples.
 
     `instead` is the denominator of a series in which the denominator's measures were never counted. `grows` makes it
-    the relative change of the numerator against the previous window. `exists_by` are the measures that make a series
-    exist (by default all of the formula).
+    the relative change of the numerator against the previous window. `exists_by` are the terms that make a series
+    exist (by default all of the formula). `pairs` are groupings by two dimensions. `no_all`: unknown over `all`.
     """
 
     name: str
@@ -34,10 +34,17 @@ class Kpi:
     has_global: bool = True
     exists_by: tuple[str, ...] = ()
 
-    def measures_of_existence(self) -> set[str]:
-        """Measures of which one event makes a series exist."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    no_all: bool = False
+
+    def terms_of_existence(self) -> set[str]:
+        """Terms of which one event makes a series exist."""
         parts = (self.numerator, self.denominator or {}, self.instead or {})
-        return set(self.exists_by) or {measure for part in parts for measure in part}
+        return set(self.exists_by) or {term for part in parts for term in part}
+
+    def groupings(self) -> set[tuple[str, ...]]:
+        """The dimensions of its series, in alphabetical order."""
+        return {*((name,) for name in self.grouped_by), *self.pairs}
 
 
 REVENUE = {"won_amount": 1, "returned_amount": -1}
@@ -45,19 +52,19 @@ MARGIN = REVENUE | {"won_cost": -1, "returned_cost": 1}
 BY_CLASS = ("customer_class",)
 
 
-def _ratio(name: str, grouped_by: tuple[str, ...], over: Sum | str, under: Sum | str, unit: Unit = "ratio") -> Kpi:
-    return Kpi(name, unit, grouped_by, _sum(over), _sum(under))
+def ratio(name: str, grouped_by: tuple[str, ...], over: Sum | str, under: Sum | str, unit: Unit = "ratio") -> Kpi:
+    return Kpi(name, unit, grouped_by, terms(over), terms(under))
 
 
-def _sum(measures: Sum | str) -> Sum:
+def terms(measures: Sum | str) -> Sum:
     return {measures: 1} if isinstance(measures, str) else measures
 
 
-def _count(name: str, grouped_by: tuple[str, ...], measure: str | None = None) -> Kpi:
+def count(name: str, grouped_by: tuple[str, ...], measure: str | None = None) -> Kpi:
     return Kpi(name, "count", grouped_by, {measure or name: 1})
 
 
-def _durations(name: str, grouped_by: tuple[str, ...]) -> Iterator[Kpi]:
+def durations(name: str, grouped_by: tuple[str, ...]) -> Iterator[Kpi]:
     seconds, count = {f"{name}_seconds": 1}, {f"{name}_count": 1}
     yield Kpi(f"{name}_mean", "seconds", grouped_by, seconds, count)
     for percent in (50, 90):
@@ -72,33 +79,33 @@ def _by_class(name: str, unit: Unit, measures: Sum, base: str | None = None) -> 
 
 SALES = (
     Kpi("revenue", "money", ALL6, REVENUE),
-    _count("deals_won", ALL6),
+    count("deals_won", ALL6),
     Kpi("revenue_growth", "ratio", ALL6, REVENUE, grows=True),
     Kpi("product_revenue", "money", ("product",), REVENUE),
     Kpi("product_units", "count", ("product",), {"won_units": 1}),
-    _ratio("win_rate", ALL6, "deals_won", {"deals_won": 1, "deals_lost": 1}),
-    _ratio("average_ticket", ALL6, "won_amount", "deals_won", "money"),
+    ratio("win_rate", ALL6, "deals_won", {"deals_won": 1, "deals_lost": 1}),
+    ratio("average_ticket", ALL6, "won_amount", "deals_won", "money"),
     Kpi("gross_margin", "money", ALL6, MARGIN),
-    _ratio("margin_ratio", ALL6, MARGIN, REVENUE),
-    *_durations("sales_cycle", ALL6),
-    *_durations("first_contact_to_sale", ALL6),
+    ratio("margin_ratio", ALL6, MARGIN, REVENUE),
+    *durations("sales_cycle", ALL6),
+    *durations("first_contact_to_sale", ALL6),
 )
 
 LEADS = (
-    _count("leads_created", ALL6),
-    _count("opportunities_created", ALL6, "leads_qualified"),
-    _ratio("lead_opportunity_ratio", ALL6, "leads_qualified", "leads_created"),
-    _ratio("lead_conversion", ALL6, "new_customers", "leads_created"),
-    _ratio("channel_conversion", ("channel",), "new_customers", "leads_created"),
-    _ratio("source_conversion", ("source",), "new_customers", "leads_created"),
-    *_durations("time_to_convert", ("source", "channel")),
+    count("leads_created", ALL6),
+    count("opportunities_created", ALL6, "leads_qualified"),
+    ratio("lead_opportunity_ratio", ALL6, "leads_qualified", "leads_created"),
+    ratio("lead_conversion", ALL6, "new_customers", "leads_created"),
+    ratio("channel_conversion", ("channel",), "new_customers", "leads_created"),
+    ratio("source_conversion", ("source",), "new_customers", "leads_created"),
+    *durations("time_to_convert", ("source", "channel")),
 )
 
 CUSTOMERS = (
-    _count("active_customers", ALL6, "buyers@"),
-    _count("new_customers", ALL6),
-    _ratio("purchase_frequency", ("channel",), "deals_won", "buyers@", "count"),
-    _ratio("repeat_customer_share", ("channel",), "repeat_buyers@", "buyers@"),
+    count("active_customers", ALL6, "buyers@"),
+    count("new_customers", ALL6),
+    ratio("purchase_frequency", ("channel",), "deals_won", "buyers@", "count"),
+    ratio("repeat_customer_share", ("channel",), "repeat_buyers@", "buyers@"),
     _by_class("new_vs_returning_revenue", "money", REVENUE),
     _by_class("new_vs_returning_deals", "count", {"deals_won": 1}),
     _by_class("new_vs_returning_revenue_share", "ratio", REVENUE, "class_revenue_base"),
@@ -107,15 +114,15 @@ CUSTOMERS = (
 
 ACTIVITY = (
     replace(
-        _ratio("email_open_rate", ("rep", "source"), "emails_opened", "emails_delivered"), instead={"emails_sent": 1}
+        ratio("email_open_rate", ("rep", "source"), "emails_opened", "emails_delivered"), instead={"emails_sent": 1}
     ),
-    _count("calls", ("rep", "team", "direction")),
-    _ratio("connect_rate", ("rep", "team", "direction"), "calls_connected", "calls"),
+    count("calls", ("rep", "team", "direction")),
+    ratio("connect_rate", ("rep", "team", "direction"), "calls_connected", "calls"),
     Kpi("talk_time", "seconds", ("rep", "team", "direction"), {"talk_seconds": 1}),
-    _count("price_inquiries", ("channel", "rep")),
-    _count("quotes_sent", ("rep", "product")),
-    _count("quotes_accepted", ("rep", "product")),
-    _ratio("quote_acceptance", ("rep", "product"), "quotes_accepted", "quotes_sent"),
+    count("price_inquiries", ("channel", "rep")),
+    count("quotes_sent", ("rep", "product")),
+    count("quotes_accepted", ("rep", "product")),
+    ratio("quote_acceptance", ("rep", "product"), "quotes_accepted", "quotes_sent"),
 )
 
 CATALOGUE = (*SALES, *LEADS, *CUSTOMERS, *ACTIVITY)

@@ -43,18 +43,19 @@ def contributions(objects: Iterable[Mapping[str, Any]], settings: OracleSettings
     found: list[Contribution] = []
     for name, facts in facts_by_account(read(objects, settings)).items():
         if name:
-            found.extend(_of_account(account_of(facts, settings), settings))
+            found.extend(of_account(account_of(facts, settings), settings))
     return found
 
 
-def _of_account(account: Account, settings: OracleSettings) -> Iterator[Contribution]:
+def of_account(account: Account, settings: OracleSettings) -> Iterator[Contribution]:
+    """What one account adds to the measures."""
     yield from _of_leads(account)
     yield from _of_calls(account.facts)
     yield from _of_emails(account.facts)
     yield from _of_quotes(account.facts)
     for deal in account.deals.values():
         for lost in deal.losses:
-            yield from _each("deals_lost", series(lost.dims, ALL6), lost.at_ms, 1)
+            yield from each("deals_lost", series(lost.dims, ALL6), lost.at_ms, 1)
     for sale in account.sales:
         yield from _of_sale(sale)
     for found in account.returns:
@@ -77,17 +78,18 @@ def series(dims: Mapping[str, str], grouped_by: Iterable[str]) -> list[str]:
     return ["", *(f"{name}={encode(dims[name])}" for name in grouped_by if name in dims)]
 
 
-def _each(measure: str, keys: Iterable[str], at_ms: int, delta: int) -> Iterator[Contribution]:
+def each(measure: str, keys: Iterable[str], at_ms: int, delta: int) -> Iterator[Contribution]:
+    """The same contribution to several series."""
     for dims in keys:
         yield Contribution(measure, dims, at_ms, delta)
 
 
 def _of_leads(account: Account) -> Iterator[Contribution]:
     for lead in account.leads:
-        yield from _each("leads_created", series(lead.dims, ALL6), lead.at_ms, 1)
+        yield from each("leads_created", series(lead.dims, ALL6), lead.at_ms, 1)
     for fact in account.facts:
         if fact.type == "lead.qualified":
-            yield from _each("leads_qualified", series(fact.dims, ALL6), fact.at_ms, 1)
+            yield from each("leads_qualified", series(fact.dims, ALL6), fact.at_ms, 1)
 
 
 def _of_calls(facts: list[Fact]) -> Iterator[Contribution]:
@@ -97,12 +99,12 @@ def _of_calls(facts: list[Fact]) -> Iterator[Contribution]:
         body = fact.body
         direction = {"direction": body["direction"]} if body.get("direction") else {}
         keys = series({**fact.dims, **direction}, ("rep", "team", "direction"))
-        yield from _each("calls", keys, fact.at_ms, 1)
+        yield from each("calls", keys, fact.at_ms, 1)
         if body.get("outcome") == "connected":
-            yield from _each("calls_connected", keys, fact.at_ms, 1)
-            yield from _each("talk_seconds", keys, fact.at_ms, int(body.get("duration_s") or 0))
+            yield from each("calls_connected", keys, fact.at_ms, 1)
+            yield from each("talk_seconds", keys, fact.at_ms, int(body.get("duration_s") or 0))
         if body.get("direction") == "inbound" and body.get("purpose") in ("price", "information"):
-            yield from _each("price_inquiries", series(fact.dims, ("channel", "rep")), fact.at_ms, 1)
+            yield from each("price_inquiries", series(fact.dims, ("channel", "rep")), fact.at_ms, 1)
 
 
 def _of_emails(facts: list[Fact]) -> Iterator[Contribution]:
@@ -114,14 +116,14 @@ def _of_emails(facts: list[Fact]) -> Iterator[Contribution]:
             if fact.body["message_id"] in opened:
                 continue
             opened.add(fact.body["message_id"])
-        yield from _each(f"emails_{fact.type.partition('.')[2]}", series(fact.dims, ("rep", "source")), fact.at_ms, 1)
+        yield from each(f"emails_{fact.type.partition('.')[2]}", series(fact.dims, ("rep", "source")), fact.at_ms, 1)
 
 
 def _of_quotes(facts: list[Fact]) -> Iterator[Contribution]:
     for fact in facts:
         if fact.type in ("deal.quote_sent", "deal.quote_accepted"):
             measure = "quotes_sent" if fact.type == "deal.quote_sent" else "quotes_accepted"
-            yield from _each(measure, series(fact.dims, ("rep", "product")), fact.at_ms, 1)
+            yield from each(measure, series(fact.dims, ("rep", "product")), fact.at_ms, 1)
 
 
 def _lines(dims: Mapping[str, str], amount: int, cost: int, parts: Mapping[str, Part]) -> list[Line]:
@@ -154,8 +156,8 @@ def _of_sale(sale: Sale) -> Iterator[Contribution]:
     for line in lines:
         if line.dims == "" or line.dims.startswith("product="):
             yield Contribution("won_units", line.dims, at_ms, line.units)
-    yield from _each("class_revenue_base", _class_keys(), at_ms, sale.amount)
-    yield from _each("class_deals_base", _class_keys(), at_ms, 1)
+    yield from each("class_revenue_base", _class_keys(), at_ms, sale.amount)
+    yield from each("class_deals_base", _class_keys(), at_ms, 1)
     if sale.created_ms is not None:
         yield from _duration("sales_cycle", [line.dims for line in lines], sale.created_ms, at_ms)
 
@@ -169,7 +171,7 @@ def _of_return(found: Return) -> Iterator[Contribution]:
         yield Contribution("returned_amount", line.dims, at_ms, line.amount)
         yield Contribution("returned_cost", line.dims, at_ms, line.cost)
     if found.sale:
-        yield from _each("class_revenue_base", _class_keys(), at_ms, -found.amount)
+        yield from each("class_revenue_base", _class_keys(), at_ms, -found.amount)
 
 
 def _class_keys() -> list[str]:
@@ -178,8 +180,8 @@ def _class_keys() -> list[str]:
 
 def _duration(measure: str, keys: list[str], start_ms: int, end_ms: int) -> Iterator[Contribution]:
     """A duration in whole seconds, cut off, at its end; each contribution to `_seconds` is one sample."""
-    yield from _each(f"{measure}_seconds", keys, end_ms, (end_ms - start_ms) // 1000)
-    yield from _each(f"{measure}_count", keys, end_ms, 1)
+    yield from each(f"{measure}_seconds", keys, end_ms, (end_ms - start_ms) // 1000)
+    yield from each(f"{measure}_count", keys, end_ms, 1)
 
 
 def customer_keys(account: Account) -> list[str]:
@@ -193,21 +195,26 @@ def customer_keys(account: Account) -> list[str]:
 
 def _of_first_purchase(account: Account) -> Iterator[Contribution]:
     sale = account.sales[0]
-    yield from _each("new_customers", customer_keys(account), sale.won.at_ms, 1)
+    yield from each("new_customers", customer_keys(account), sale.won.at_ms, 1)
     before = [fact for fact in account.conversations if fact.order < sale.won.order]
     if before:
         keys = [line.dims for line in sale_lines(sale)]
         yield from _duration("first_contact_to_sale", keys, before[0].at_ms, sale.won.at_ms)
 
 
-def _of_conversions(account: Account) -> Iterator[Contribution]:
-    converted: set[str] = set()
+def conversions(account: Account) -> list[tuple[Fact, Sale]]:
+    """Leads with the win that converted them: a win converts the latest lead before it, each lead once (23)."""
+    converted: dict[str, tuple[Fact, Sale]] = {}
     for sale in account.sales:
         lead = lead_of(account, sale.won)
-        if lead is not None and lead.order[2] not in converted:
-            converted.add(lead.order[2])
-            keys = series(lead.dims, ("source", "channel"))
-            yield from _duration("time_to_convert", keys, lead.at_ms, sale.won.at_ms)
+        if lead is not None:
+            converted.setdefault(lead.order[2], (lead, sale))
+    return list(converted.values())
+
+
+def _of_conversions(account: Account) -> Iterator[Contribution]:
+    for lead, sale in conversions(account):
+        yield from _duration("time_to_convert", series(lead.dims, ("source", "channel")), lead.at_ms, sale.won.at_ms)
 
 
 def _of_buyers(account: Account, settings: OracleSettings) -> Iterator[Contribution]:

@@ -1,4 +1,9 @@
-"""Contributions in order of time, so that a window's sum is the difference of two running sums."""
+"""Contributions in order of time, so that a window's sum is the difference of two running sums.
+
+Formulas name measures by terms: "calls" is what was added within the window, "buyers@" is the window's own measure
+(for a rolling window a level, taken at its end), "customers>" is all that was added before the window's end, and
+"<customers" before its start.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +22,26 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 
-class _Track:
+class Track:
     """One measure of one series: times, deltas and the sums before each of them."""
 
     def __init__(self, steps: list[tuple[int, int]]) -> None:
+        """Sort (event time, delta) by time."""
         steps.sort()
         self.times = [at_ms for at_ms, _ in steps]
         self.deltas = [delta for _, delta in steps]
-        self.before = [0, *accumulate(self.deltas)]
+        self._before = [0, *accumulate(self.deltas)]
 
     def until(self, end_ms: int) -> int:
-        return self.before[bisect_left(self.times, end_ms)]
+        """Everything before an instant."""
+        return self._before[bisect_left(self.times, end_ms)]
 
-    def between(self, span: Span) -> list[int]:
-        return self.deltas[bisect_left(self.times, span[0]) : bisect_left(self.times, span[1])]
+    def places(self, span: Span) -> slice:
+        """Where the steps of a span are."""
+        return slice(bisect_left(self.times, span[0]), bisect_left(self.times, span[1]))
+
+
+NOTHING = Track([])
 
 
 class Tracks:
@@ -42,25 +53,32 @@ class Tracks:
         for measure, dims, at_ms, delta in found:
             steps[measure][dims].append((at_ms, delta))
         self._tracks = {
-            measure: {dims: _Track(series) for dims, series in by_dims.items()} for measure, by_dims in steps.items()
+            measure: {dims: Track(series) for dims, series in by_dims.items()} for measure, by_dims in steps.items()
         }
 
-    def dims(self, measure: str) -> Mapping[str, _Track]:
-        """The series in which a measure was ever counted (by their dims)."""
-        return self._tracks.get(measure, {})
+    def dims(self, term: str, window: str) -> Mapping[str, Track]:
+        """The series in which a term's measure was ever counted, by their dims."""
+        measure = term.strip("<>")
+        return self._tracks.get(measure + window if measure.endswith("@") else measure, {})
 
-    def sum(self, measures: Mapping[str, int], dims: str, window: str, span: Span) -> int:
-        """Weighted sum over `span`; a measure ending in "@" is that of the window, a level if it is a rolling one."""
-        total = 0
-        for measure, weight in measures.items():
-            level = measure.endswith("@") and window in ROLLING_MS
-            track = self.dims(measure + window if measure.endswith("@") else measure).get(dims)
-            if track is not None:
-                total += weight * (track.until(span[1]) - (0 if level else track.until(span[0])))
-        return total
+    def get(self, measure: str, dims: str) -> Track:
+        """One measure of one series."""
+        return self._tracks.get(measure, {}).get(dims, NOTHING)
+
+    def sum(self, terms: Mapping[str, int], dims: str, window: str, span: Span) -> int:
+        """Weighted sum of terms over a span."""
+        return sum(weight * self._term(term, dims, window, span) for term, weight in terms.items())
+
+    def _term(self, term: str, dims: str, window: str, span: Span) -> int:
+        track = self.dims(term, window).get(dims, NOTHING)
+        if term.startswith("<"):
+            return track.until(span[0])
+        if term.endswith(">") or (term.endswith("@") and window in ROLLING_MS):
+            return track.until(span[1])
+        return track.until(span[1]) - track.until(span[0])
 
     def percentile(self, measure: str, dims: str, span: Span, percent: int) -> int | None:
-        """Nearest rank among the contributions in `span`, each one sample; None if there are none."""
-        track = self.dims(measure).get(dims)
-        samples = sorted(track.between(span)) if track else []
+        """Nearest rank among the contributions in a span, each one sample; None if there are none."""
+        track = self.get(measure, dims)
+        samples = sorted(track.deltas[track.places(span)])
         return samples[-(-percent * len(samples) // 100) - 1] if samples else None

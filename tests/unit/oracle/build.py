@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tests.oracle import KpiValue, OracleSettings, contributions, kpis
+from tests.oracle import KpiValue, OracleSettings, contributions, kpis, whole_catalogue
 from tests.oracle.events import instant_ms
 
 if TYPE_CHECKING:
@@ -35,6 +35,15 @@ def ask(
     events = list(events)
     now_ms = at(now) if now else max(instant_ms(body["occurred_at"]) for body in events) + 1
     return kpis(events, settings, now_ms)[key]
+
+
+def ask_all(
+    key: str, events: Iterable[Mapping[str, Any]], now: str | None = None, settings: OracleSettings = UTC_SETTINGS
+) -> KpiValue:
+    """Like `ask`, of the whole catalogue."""
+    events = list(events)
+    now_ms = at(now) if now else max(instant_ms(body["occurred_at"]) for body in events) + 1
+    return whole_catalogue(events, settings, now_ms)[key]
 
 
 def totals(events: Iterable[Mapping[str, Any]], settings: OracleSettings = UTC_SETTINGS) -> dict[tuple[str, str], int]:

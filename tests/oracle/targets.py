@@ -1,0 +1,178 @@
+"""Goals: attainment, pace, projection and the pipeline's coverage of what remains (kpis.md, 39-42)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tests.oracle.contributions import encode
+from tests.oracle.events import instant_ms
+from tests.oracle.kpis import KpiValue, Values, ratio
+from tests.oracle.periods import WEEKDAYS, Window, period_start, to_local, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tests.oracle.dimensions import Fact
+    from tests.oracle.settings import OracleSettings
+
+WINDOW_OF_PERIOD = {"day": "today", "week": "wtd", "month": "mtd", "quarter": "qtd", "year": "ytd"}
+UNIT_OF_KIND = {"currency": "money", "number": "count", "boolean": "count", "tasks": "count"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The last target.set of an id whose period is the running one; `dims` as in a series key."""
+
+    target_id: str
+    kpi: str
+    dims: str
+    window: str
+    kind: str
+    value: int
+    parent: str | None
+    done: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a goal is, in its own units."""
+
+    actual: int
+    value: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.value > 0 and self.actual >= self.value
+
+
+def target_kpis(
+    facts: Iterable[Fact], values: Values, windows: Mapping[str, Window], settings: OracleSettings, now_ms: int
+) -> Values:
+    """Every goal's series, and the sums of the currency goals on revenue, globally and by rep and team."""
+    goals = current_goals(facts, settings, now_ms)
+    progress = {goal.target_id: _progress(goal, goals, values) for goal in goals}
+    found: Values = {}
+    for goal in goals:
+        of_goal = (goal.window, f"target={encode(goal.target_id)}")
+        found |= _series(of_goal, goal.kind, progress[goal.target_id], windows, settings)
+    sums: dict[tuple[str, str], Progress] = {}
+    for goal in goals:
+        if goal.kind == "currency" and goal.kpi == "revenue" and goal.dims.partition("=")[0] in ("", "rep", "team"):
+            so_far = sums.get((goal.window, goal.dims), Progress(0, 0))
+            own = progress[goal.target_id]
+            sums[goal.window, goal.dims] = Progress(so_far.actual + own.actual, so_far.value + own.value)
+    for (window, dims), total in sums.items():
+        found |= _series((window, dims), "currency", total, windows, settings)
+        if not dims.startswith("team="):
+            found[f"pipeline_coverage|{window}|{dims}"] = _coverage(dims, total, values, windows[window])
+    return found
+
+
+def current_goals(facts: Iterable[Fact], settings: OracleSettings, now_ms: int) -> list[Goal]:
+    """The goals that hold now, by id."""
+    last = {fact.body["target_id"]: fact.body for fact in facts if fact.type == "target.set"}
+    now = to_local(now_ms - 1, settings.zone)
+    goals = [_goal(body) for _, body in sorted(last.items()) if not body.get("withdrawn")]
+    starts = {body["target_id"]: _start(body["start"], settings) for body in last.values()}
+    return [
+        goal
+        for goal in goals
+        if period_start(goal.window, starts[goal.target_id], settings.week_start)
+        == period_start(goal.window, now, settings.week_start)
+    ]
+
+
+def _goal(body: Mapping[str, Any]) -> Goal:
+    dims = ",".join(f"{name}={encode(value)}" for name, value in sorted((body.get("dimensions") or {}).items()))
+    return Goal(
+        target_id=body["target_id"],
+        kpi=body.get("kpi") or "",
+        dims=dims,
+        window=WINDOW_OF_PERIOD[body["period"]],
+        kind=body["kind"],
+        value=body.get("value") or 0,
+        parent=body.get("parent") or None,
+        done=int(body.get("done") or 0),
+    )
+
+
+def _start(value: str | int, settings: OracleSettings) -> datetime:
+    """A goal's start as local time: a plain date is one already."""
+    if isinstance(value, str) and len(value) == len("2024-03-01"):
+        day = date.fromisoformat(value)
+        return datetime(day.year, day.month, day.day)
+    return to_local(instant_ms(value), settings.zone)
+
+
+def _progress(goal: Goal, goals: list[Goal], values: Values) -> Progress:
+    children = [child for child in goals if child.parent == goal.target_id and child is not goal]
+    # Without the goal itself among them, so that a circle of parents ends.
+    others = [other for other in goals if other is not goal]
+    done = [_progress(child, others, values) for child in children]
+    if children and goal.kind == "tasks":
+        return Progress(sum(child.reached for child in done), len(done))
+    if children and goal.kind == "boolean":
+        return Progress(int(all(child.reached for child in done)), 1)
+    if children:
+        same = [own for own, child in zip(done, children, strict=True) if child.kind == goal.kind]
+        return Progress(sum(own.actual for own in same), goal.value or sum(own.value for own in same))
+    if goal.kind == "boolean":
+        return Progress(int(goal.done > 0), 1)
+    if goal.kind == "tasks":
+        return Progress(goal.done, goal.value)
+    actual = values.get(f"{goal.kpi}|{goal.window}|{goal.dims}")
+    return Progress((actual["numerator"] if actual else None) or 0, goal.value)
+
+
+def _series(
+    series: tuple[str, str], kind: str, own: Progress, windows: Mapping[str, Window], settings: OracleSettings
+) -> Values:
+    name, dims = series
+    window = windows[name]
+    elapsed, whole = working_days(window, settings)
+    scale = settings.minor_per_major if kind == "currency" else 1
+    attainment = _value("ratio", window, ratio((own.actual, own.value)), own.actual, own.value)
+    # Attainment over the share of the working days that have passed, and the actual value over that share.
+    pace = (own.actual * whole, own.value * elapsed)
+    projection = (own.actual * whole, elapsed)
+    return {
+        f"target_attainment|{name}|{dims}": attainment,
+        f"target_pace|{name}|{dims}": _value("ratio", window, ratio(pace), *pace),
+        f"target_projection|{name}|{dims}": _value(UNIT_OF_KIND[kind], window, ratio(projection, scale), *projection),
+    }
+
+
+def _coverage(dims: str, total: Progress, values: Values, window: Window) -> KpiValue:
+    pipeline = values.get(f"open_pipeline|{window.name}|{dims}")
+    parts = ((pipeline["numerator"] if pipeline else None) or 0, total.value - total.actual)
+    return _value("ratio", window, ratio(parts), *parts)
+
+
+def _value(unit: str, window: Window, value: float | None, numerator: int, denominator: int) -> KpiValue:
+    return KpiValue(
+        value=value,
+        numerator=numerator,
+        denominator=denominator,
+        unit=unit,
+        window_start_ms=window.start_ms,
+        window_end_ms=window.end_ms,
+        previous=None,
+        difference=None,
+        change=None,
+    )
+
+
+def working_days(window: Window, settings: OracleSettings) -> tuple[int, int]:
+    """Whole local working days of a to-date window's period: up to the window's end, and all of them."""
+    start = day = period_start(window.name, to_local(window.start_ms, settings.zone), settings.week_start)
+    elapsed = whole = 0
+    while period_start(window.name, day, settings.week_start) == start:
+        following = day + timedelta(days=1)
+        if WEEKDAYS[day.weekday()] in settings.working_days:
+            whole += 1
+            elapsed += to_ms(following, settings.zone) <= window.end_ms
+        day = following
+    return elapsed, whole
