@@ -48,6 +48,7 @@ __all__ = [
     "OffsetOutOfRangeError",
     "TopicPartition",
     "admin",
+    "begin_offsets",
     "committed_offsets",
     "consumer",
     "end_offsets",
@@ -191,6 +192,16 @@ async def end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) 
     reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
     try:
         return dict(await reader.end_offsets(wanted))
+    finally:
+        await reader.stop()
+
+
+async def begin_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return the first offset that every partition still has."""
+    wanted = list(partitions)
+    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
+    try:
+        return dict(await reader.beginning_offsets(wanted))
     finally:
         await reader.stop()
 

@@ -77,6 +77,7 @@ class Measure(msgspec.Struct, frozen=True):
         quantity: ``count``, or which quantity of the fact is added up.
         where: Attribute -> allowed values; empty: all facts count.
         histogram: Counts facts per logarithmic size class of the quantity (1 % wide), for percentiles.
+        base_only: It is added under every value of a dimension to divide by, so it does not make a series exist.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Measure(msgspec.Struct, frozen=True):
     quantity: str = COUNT
     where: dict[str, tuple[str, ...]] = {}
     histogram: bool = False
+    base_only: bool = False
 
     @property
     def per_window(self) -> bool:
@@ -106,8 +108,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
     Measure("returns", "return"),
     Measure("returned_amount", "return", "amount"),
     Measure("returned_cost", "return", "cost"),
-    Measure("class_revenue_base", "class_base", "amount"),
-    Measure("class_deals_base", "class_base", "deals"),
+    Measure("class_revenue_base", "class_base", "amount", base_only=True),
+    Measure("class_deals_base", "class_base", "deals", base_only=True),
     Measure("new_customers", "first_purchase"),
     Measure("buyers", "buyer"),
     Measure("repeat_buyers", "repeat_buyer"),

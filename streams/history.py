@@ -218,7 +218,8 @@ class History:
 
     def _count_sale(self, sale: Sale, sign: int) -> None:
         out = self._out
-        quantities = (sale.amount * sign, sale.cost * sign, sign)
+        units = sum(parts[2] for _, _, parts in sale.products) if sale.products else 1
+        quantities = (sale.amount * sign, sale.cost * sign, units * sign)
         products: tuple[Split, ...] | None = None
         if sale.products is not None:
             products = tuple((product, n * sign, tuple(q * sign for q in parts)) for product, n, parts in sale.products)

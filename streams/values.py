@@ -69,7 +69,8 @@ class WindowKpi:
         self._denominator = self._compile(kpi.denominator, plan) if kpi.denominator else ()
         self._fallback = self._compile(kpi.fallback_denominator, plan) if kpi.fallback_denominator else ()
         self._histogram = f"{kpi.numerator}#" if kpi.type == "percentile" else ""
-        named = (term.measure for term in (*self._numerator, *self._denominator, *self._fallback))
+        terms = (*self._numerator, *self._denominator, *self._fallback)
+        named = (term.measure for term in terms if not plan.measures[term.measure.partition("@")[0]].base_only)
         self._measures = tuple(dict.fromkeys(named))
 
     def exists(self, total: Sums) -> bool:

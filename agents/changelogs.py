@@ -1,0 +1,100 @@
+"""Changelogs: read once to their end at a recovery, keeping the highest fence per key, and written in steps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from agents.kafka import AIOKafkaProducer, TopicPartition, end_offsets, read_to_end
+from schemas.errors import SalesPulseError
+from schemas.settings import Settings
+from schemas.wire import fence_of
+
+_LOG = logging.getLogger(__name__)
+_BATCH_BYTES = 900_000
+
+Record = tuple[bytes, bytes | None]
+
+
+class Newest(NamedTuple):
+    """One changelog partition: per key the record of the highest fence.
+
+    Args:
+        records: Key -> record.
+        repair: Keys whose last record is not the one of the highest fence: an old owner wrote after the new one.
+        end: Offset after its last record.
+    """
+
+    records: dict[bytes, bytes]
+    repair: frozenset[bytes]
+    end: int
+
+
+async def read_changelogs(settings: Settings, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Newest]:
+    """Read changelog partitions to the ends they have now; what was written last need not be what is right."""
+    ends = await end_offsets(settings, partitions)
+    records: dict[TopicPartition, dict[bytes, bytes]] = {partition: {} for partition in partitions}
+    repair: dict[TopicPartition, set[bytes]] = {partition: set() for partition in partitions}
+    read = 0
+    async for batch in read_to_end(settings, partitions, ends=ends):
+        where = TopicPartition(batch[0].topic, batch[0].partition)
+        kept, outdated = records[where], repair[where]
+        read += len(batch)
+        for record in batch:
+            _keep_highest(kept, outdated, record.key, record.value)
+    _LOG.info("read %d changelog records of %d partitions", read, len(partitions))
+    return {p: Newest(records[p], frozenset(repair[p]), ends[p]) for p in partitions}
+
+
+def _keep_highest(kept: dict[bytes, bytes], outdated: set[bytes], key: bytes, value: bytes | None) -> None:
+    if value is None:
+        kept.pop(key, None)
+        outdated.discard(key)
+        return
+    before = kept.get(key)
+    if before is None or fence_of(value) >= fence_of(before):
+        kept[key] = value
+        outdated.discard(key)
+    else:
+        outdated.add(key)
+
+
+class ChangelogWriter:
+    """Writes records in batches, each step acknowledged before the next.
+
+    Args:
+        producer: Its own idempotent producer.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    async def write(self, topic: str, by_partition: Iterable[tuple[int, Sequence[Record]]]) -> None:
+        """Write records and wait until all are acknowledged.
+
+        Raises:
+            SalesPulseError: One of them was refused; nothing that depends on it may be written.
+        """
+        writing = (self._write_partition(topic, partition, records) for partition, records in by_partition if records)
+        for result in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise SalesPulseError(
+                    f"writing to {topic} failed: {result}; the worker stops without committing"
+                ) from result
+
+    async def _write_partition(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        futures: list[asyncio.Future[object]] = []
+        batch = self._producer.create_batch()
+        for key, value in records:
+            if value is not None and len(value) + len(key) > _BATCH_BYTES // 4:
+                futures.append(await self._producer.send(topic, value, key, partition=partition))
+                continue
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None)
+        if batch.record_count():
+            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*futures)

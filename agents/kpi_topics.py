@@ -1,0 +1,71 @@
+"""KPI values to the KPI topics: every change to one, the last value per series to the other. CloudEvents, binary mode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+from zlib import crc32
+
+from agents.kafka import AIOKafkaProducer
+from schemas.settings import Settings
+from streams.publication import Publication, Published
+
+EVENT_TYPE: Final = "salespulse.kpi.changed.v1"
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class KpiTopics:
+    """Sends publications to ``sales.kpi.updates.v1`` and ``sales.kpi.latest.v1``.
+
+    Args:
+        settings: Names of the topics, and what the source is called.
+        producer: Its own; a refused send stops the worker.
+    """
+
+    def __init__(self, settings: Settings, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._topics = (settings.topics.updates, settings.topics.latest)
+        self._partitions = settings.kafka.partitions
+        self._source = f"/salespulse/{settings.app.id}".encode()
+
+    async def publish(self, publication: Publication) -> None:
+        """Send all values; returns when they are acknowledged.
+
+        Raises:
+            KafkaError: The broker refused one.
+        """
+        by_partition: dict[int, list[Published]] = {}
+        for value in publication.values:
+            by_partition.setdefault(crc32(value.key.encode()) % self._partitions, []).append(value)
+        sends = (
+            self._send(topic, partition, values)
+            for topic in self._topics
+            for partition, values in by_partition.items()
+        )
+        await asyncio.gather(*sends)
+
+    async def _send(self, topic: str, partition: int, values: Sequence[Published]) -> None:
+        acknowledged: list[asyncio.Future[Any]] = []
+        batch = self._producer.create_batch()
+        for value in values:
+            key, headers = value.key.encode(), self._headers(value)
+            if batch.append(key=key, value=value.payload, timestamp=None, headers=headers) is None:
+                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                batch.append(key=key, value=value.payload, timestamp=None, headers=headers)
+        acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*acknowledged)
+
+    def _headers(self, value: Published) -> Headers:
+        kpi = value.value
+        return (
+            ("ce_specversion", b"1.0"),
+            ("ce_type", EVENT_TYPE.encode()),
+            ("ce_source", self._source),
+            ("ce_id", f"{value.key}@{kpi.window_end}@{kpi.revision}".encode()),
+            ("ce_subject", value.key.encode()),
+            ("ce_time", kpi.emitted_at.encode()),
+            ("content-type", b"application/json"),
+        )

@@ -1,0 +1,207 @@
+"""Sums of every window of one series, kept up to date by what changed.
+
+Late or not, a cell adds to the windows it lies in.
+
+For each window four sums are kept: the slices of the window, those from its end on (its tail), and the same two of the
+previous window. The value of a level, and of the window ``all``, is the sum of everything less the tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
+from streams.time import Calendar, Cover, Range, Span, difference
+from streams.values import WindowSums
+
+Sums = dict[str, int]
+FLOW: Final = 0
+TAIL: Final = 1
+PREVIOUS_FLOW: Final = 2
+PREVIOUS_TAIL: Final = 3
+_LENGTH_MS: Final = tuple(SLICE_MS.values())
+_ALL: Final = RESOLUTIONS.index("all")
+
+
+class WindowCovers(NamedTuple):
+    """The intervals of one window at one time, and which slices make up each of its four sums."""
+
+    span: Span
+    previous: Span | None
+    covers: tuple[Cover, Cover, Cover, Cover]
+
+
+def window_covers(calendar: Calendar, window: str, now_ms: int) -> WindowCovers:
+    """Return the intervals and covers of a window whose end of counting is ``now_ms``."""
+    resolution = WINDOW_RESOLUTION[window]
+    span, previous = calendar.window(window, now_ms), calendar.previous(window, now_ms)
+    flow = () if window == "all" else calendar.cover(span, resolution)
+    return WindowCovers(
+        span,
+        previous,
+        (
+            flow,
+            calendar.tail(span.end_ms, resolution),
+            calendar.cover(previous, resolution) if previous else (),
+            calendar.tail(previous.end_ms, resolution) if previous else (),
+        ),
+    )
+
+
+class Change(NamedTuple):
+    """What a cell grew by: index of its resolution, start of its slice, measure -> difference."""
+
+    resolution: int
+    start_ms: int
+    delta: Sums
+
+
+class Move(NamedTuple):
+    """How one of a window's sums moves with time: ranges of slices that come in and that go out."""
+
+    window: int
+    which: int
+    added: Sequence[Range]
+    removed: Sequence[Range]
+
+
+class Timeline:
+    """The windows of all series at one time; moves them on together.
+
+    Args:
+        calendar: Days and periods of the business zone.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self.windows: tuple[WindowCovers, ...] = ()
+        self.routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
+
+    def advance(self, now_ms: int) -> list[Move]:
+        """Move all windows to a new time; returns how sums have to move (everything, the first time)."""
+        windows = tuple(window_covers(self._calendar, window, now_ms) for window in WINDOWS)
+        moves: list[Move] = []
+        for index, new in enumerate(windows):
+            old = self.windows[index].covers if self.windows else ((), (), (), ())
+            if self.windows and new == self.windows[index]:
+                continue
+            for which in range(4):
+                added, removed = difference(new.covers[which], old[which]), difference(old[which], new.covers[which])
+                if added or removed or which == FLOW:
+                    moves.append(Move(index, which, added, removed))
+        if moves or not self.windows:
+            self.windows = windows
+            self.routes = self._make_routes()
+        return moves
+
+    def moved_windows(self, moves: Sequence[Move]) -> frozenset[int]:
+        """Return the indexes of the windows that moved."""
+        return frozenset(move.window for move in moves)
+
+    def _make_routes(self) -> tuple[tuple[tuple[int, int, int, int], ...], ...]:
+        """Per resolution: ``(start, end, window, which)`` of every range that a cell of it may lie in."""
+        routes: list[list[tuple[int, int, int, int]]] = [[] for _ in RESOLUTIONS]
+        for index, window in enumerate(self.windows):
+            for which, cover in enumerate(window.covers):
+                for resolution, start, end in cover:
+                    routes[RESOLUTIONS.index(resolution)].append((start, end, index, which))
+        return tuple(tuple(route) for route in routes)
+
+
+class Series:
+    """One dimension key: its cells added up over the log partitions, and its window sums."""
+
+    __slots__ = ("_pending", "cells", "dims", "revisions", "sums")
+
+    def __init__(self, dims: str) -> None:
+        self.dims = dims
+        self.cells: tuple[dict[int, Sums], ...] = tuple({} for _ in RESOLUTIONS)
+        self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
+        self.revisions: dict[int, int] = {}
+        self._pending: list[Change] = []
+
+    @property
+    def total(self) -> Sums:
+        """Sums of everything, ever."""
+        return self.cells[_ALL].get(0) or {}
+
+    @property
+    def revision(self) -> int:
+        """Version of the series: the fences of its log partitions added up; it never falls."""
+        return sum(self.revisions.values())
+
+    def change(self, change: Change) -> None:
+        """Take what a cell grew by."""
+        cells = self.cells[change.resolution]
+        cell = cells.get(change.start_ms)
+        if cell is None:
+            cell = cells[change.start_ms] = {}
+        for measure, delta in change.delta.items():
+            cell[measure] = cell.get(measure, 0) + delta
+        self._pending.append(change)
+
+    def settle(self, timeline: Timeline) -> set[int]:
+        """Add what changed to the windows as they stand; returns the indexes of the windows that changed."""
+        pending, self._pending = self._pending, []
+        if not timeline.windows:
+            return set()
+        touched: set[int] = set()
+        for resolution, start_ms, delta in pending:
+            if resolution == _ALL:
+                touched.add(len(WINDOWS) - 1)
+                continue
+            for start, end, window, which in timeline.routes[resolution]:
+                if start <= start_ms < end:
+                    _add(self.sums[window][which], delta, 1)
+                    touched.add(window)
+        return touched
+
+    def move(self, moves: Sequence[Move]) -> None:
+        """Move the window sums on in time."""
+        for window, which, added, removed in moves:
+            sums = self.sums[window][which]
+            for part in added:
+                self._add_range(sums, part, 1)
+            for part in removed:
+                self._add_range(sums, part, -1)
+
+    def window_sums(self, window: int) -> tuple[WindowSums, WindowSums]:
+        """Return the sums of a window and of its previous one."""
+        flow, tail, previous_flow, previous_tail = self.sums[window]
+        total = self.total
+        return WindowSums(flow, tail, total), WindowSums(previous_flow, previous_tail, total)
+
+    def sum_between(self, start_ms: int, end_ms: int, resolution: str) -> Sums:
+        """Add up the cells of one resolution that start in ``[start_ms, end_ms)``."""
+        sums: Sums = {}
+        self._add_range(sums, Range(resolution, start_ms, end_ms), 1)
+        return sums
+
+    def drop_before(self, resolution: int, start_ms: int) -> None:
+        """Forget cells of a resolution that no window can reach any more."""
+        cells = self.cells[resolution]
+        for start in [start for start in cells if start < start_ms]:
+            del cells[start]
+
+    def _add_range(self, sums: Sums, part: Range, sign: int) -> None:
+        index = RESOLUTIONS.index(part.resolution)
+        cells = self.cells[index]
+        if index < len(_LENGTH_MS) and (part.end_ms - part.start_ms) // _LENGTH_MS[index] < len(cells):
+            for start in range(part.start_ms, part.end_ms, _LENGTH_MS[index]):
+                cell = cells.get(start)
+                if cell:
+                    _add(sums, cell, sign)
+        else:
+            for start, cell in cells.items():
+                if part.start_ms <= start < part.end_ms:
+                    _add(sums, cell, sign)
+
+
+def _add(sums: Sums, delta: Sums, sign: int) -> None:
+    for measure, value in delta.items():
+        left = sums.get(measure, 0) + value * sign
+        if left:
+            sums[measure] = left
+        else:
+            sums.pop(measure, None)
