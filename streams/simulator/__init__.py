@@ -6,9 +6,10 @@ The parts, in the order in which an event comes about:
 * `cast`: the teams and reps that a seed gives the floor.
 * `journey`, `contact`, `deal`, `aftersales`: scripts of what one account goes through, in journey time.
 * `agenda`: what the calendar brings: goals every month, spend every day.
-* `pilot`: a few hundred journeys played through, to know what a lead brings on average.
+* `pilot`: many journeys played through, to know what a lead brings on average.
 * `rhythm`, `pacing`: when events happen: year, weekday, hour, and the average rate.
-* `engine`: joins the scripts with the instants; `delivery`: duplicates, disorder and late arrival.
+* `diary`: what is to come, in order; `engine`: joins it with the instants.
+* `delivery`: duplicates, disorder and late arrival.
 * `floor`: the entry point `simulate`, for histories; `live_floor`: the entry point `live`, for a floor that runs now.
 """
 

@@ -158,7 +158,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, kw_only=True):
     late_share: float = 0.0
     late_s: float = 3600.0
     time_format: Literal["rfc3339", "ms", "mixed"] = "rfc3339"
-    max_open: int = 100_000
+    max_open: int = 50_000
 
     def __post_init__(self) -> None:
         """Refuse what no floor can be made of.

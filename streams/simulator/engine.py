@@ -1,6 +1,5 @@
 """Runs the scripts of all accounts side by side and gives every event its instant, time and id."""
 
-import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -10,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from streams.simulator.agenda import DAY_LENGTH_MS, Entry
 from streams.simulator.cast import Rep
 from streams.simulator.config import DEFAULT_CHANNELS, DEFAULT_PRODUCTS, DEFAULT_SOURCES
+from streams.simulator.diary import Diary
 from streams.simulator.journey import journey
 from streams.simulator.world import Account, Event, Script, World
 
@@ -48,25 +48,24 @@ def arrivals(world: World, gap_ms: Callable[[], float]) -> Script:
 
 
 def happenings(world: World, opening: Script) -> Iterator[Happening]:
-    """What happens, in order of journey time: a heap holds the next moment of every running script."""
-    heap: list[tuple[float, int, Script, Account, str, Event]] = [(0.0, 0, opening, _NOBODY[0], "", {})]
+    """What happens, in order of journey time: the moments of all running scripts, one after the other."""
+    diary = Diary()
+    diary.add((0.0, 0, opening, _NOBODY[0], "", {}))
     spawned = world.spawned
     number = 1
-    while heap:
-        due_ms, _, script, account, topic, event = heap[0]
+    while (due := diary.take()) is not None:
+        due_ms, _, script, account, topic, event = due
         if topic:
             yield account, topic, event
         moment = next(script, None)
-        if moment is None:
-            heapq.heappop(heap)
-        else:
-            heapq.heapreplace(heap, (due_ms + moment[0], number, script, account, moment[1], moment[2]))
+        if moment is not None:
+            diary.add((due_ms + moment[0], number, script, account, moment[1], moment[2]))
             number += 1
         while spawned:
             further, owner = spawned.pop()
-            first = next(further, None)
-            if first is not None:
-                heapq.heappush(heap, (due_ms + first[0], number, further, owner, first[1], first[2]))
+            moment = next(further, None)
+            if moment is not None:
+                diary.add((due_ms + moment[0], number, further, owner, moment[1], moment[2]))
                 number += 1
 
 
@@ -121,22 +120,25 @@ def stamper(world: World) -> Callable[[Event, int], Event]:
     prefix = f"e-{world.config.seed}-{world.label}"
     style = world.config.time_format
     number = 0
-    this_day = -1
-    date = ""
+    this_day = this_ms = -1
+    date = text = ""
 
     def stamp(event: Event, at_ms: int) -> Event:
-        nonlocal number, this_day, date
+        nonlocal number, this_day, this_ms, date, text
         number += 1
         event["event_id"] = f"{prefix}{number}"
         if style == "ms" or (style == "mixed" and number % 3 == 0):
             event["occurred_at"] = at_ms
             return event
-        day, ms = divmod(at_ms, DAY_LENGTH_MS)
-        if day != this_day:
-            this_day = day
-            date = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
-        minute, ms = divmod(ms, 60_000)
-        event["occurred_at"] = f"{date}T{minute // 60:02d}:{minute % 60:02d}:{ms // 1000:02d}.{ms % 1000:03d}Z"
+        if at_ms != this_ms:
+            this_ms = at_ms
+            day, ms = divmod(at_ms, DAY_LENGTH_MS)
+            if day != this_day:
+                this_day = day
+                date = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
+            minute, ms = divmod(ms, 60_000)
+            text = f"{date}T{minute // 60:02d}:{minute % 60:02d}:{ms // 1000:02d}.{ms % 1000:03d}Z"
+        event["occurred_at"] = text
         return event
 
     return stamp

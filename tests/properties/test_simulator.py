@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.simulator import ConversionDrop, Currency, LivePace, SimulationConfig, live, simulate
+from streams.simulator.diary import Diary
+from streams.simulator.journey import journey
+from streams.simulator.world import World
 from tests.unit.streams.simulator_checks import DAY_MS, START_MS, complaints, occurred_ms
+
+HOUR_MS = 3_600_000.0
 
 configs = st.builds(
     SimulationConfig,
@@ -74,3 +79,22 @@ def test_an_endless_history_begins_like_any_and_does_not_end(config: SimulationC
     assert len(events) == 800
     assert times_ms == sorted(times_ms)
     assert times_ms[0] >= start_ms
+
+
+@given(st.lists(st.tuples(st.floats(0, 50 * HOUR_MS), st.booleans())))
+def test_a_diary_gives_back_in_order_what_was_put_in(steps: list[tuple[float, bool]]) -> None:
+    world = World(SimulationConfig(), "", 0)
+    account = world.new_account()
+    diary = Diary()
+    added: list[float] = []
+    taken: list[float] = []
+    now_ms = 0.0
+    for number, (wait_ms, take) in enumerate(steps):
+        diary.add((now_ms + wait_ms, number, journey(world, account), account, "", {}))
+        added.append(now_ms + wait_ms)
+        if take and (due := diary.take()) is not None:
+            now_ms = due[0]
+            taken.append(now_ms)
+    while (due := diary.take()) is not None:
+        taken.append(due[0])
+    assert taken == sorted(added)

@@ -7,6 +7,10 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from schemas.decode import decode
+from schemas.settings import Settings
+from schemas.topics import SOURCES
+from streams.normalise import Normaliser
 from streams.simulator import (
     ConversionDrop,
     Currency,
@@ -50,6 +54,17 @@ def test_the_checker_itself_finds_what_is_wrong(history: list[SimulatedEvent]) -
     assert complaints("calls", {**call, "outcome": "maybe"}) == ["outcome is 'maybe'"]
     assert complaints("calls", {**call, "colour": "red"}) == ["colour is not a field of call.completed"]
     assert complaints("calls", {key: call[key] for key in call if key != "rep_id"}) == ["rep_id is missing"]
+
+
+def test_intake_takes_every_event(history: list[SimulatedEvent]) -> None:
+    normaliser = Normaliser(Settings())
+    for offset, event in enumerate(history):
+        row = normaliser.row(decode(orjson.dumps(event.event)), 0, offset, event.at_ms)
+        assert row.at_ms == event.at_ms
+
+
+def test_topics_are_called_as_in_the_settings(history: list[SimulatedEvent]) -> None:
+    assert {event.topic for event in history} == set(SOURCES)
 
 
 def test_every_event_type_appears(history: list[SimulatedEvent]) -> None:
