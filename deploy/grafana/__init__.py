@@ -1,0 +1,1 @@
+"""Grafana: provisioning files, and dashboards generated from the catalogue of KPIs."""
