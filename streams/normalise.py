@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from hashlib import blake2b
@@ -11,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.decode import instant_ms
+from schemas.diagnose import excerpt
 from schemas.errors import InvalidEvent
 from schemas.events import EVENT_CLASSES, BaseEvent, Item, ServiceSatisfaction, SpendRecorded, TargetSet
 from schemas.rows import COLUMNS, KIND, Row
@@ -26,6 +28,7 @@ _OWN: Final = ("ref", "amount", "cost", "label", "label2", "label3", "number", "
 _ACCOUNTLESS: Final = ("spend.recorded", "target.set")
 _FIELDS: Final = {"rep": "rep_id", "team": "team_id"}
 _HASH: Final = blake2b(digest_size=8)
+_INT64: Final = struct.Struct("<q")
 
 
 def _getter(event_type: str) -> Callable[[BaseEvent], tuple[Any, ...]]:
@@ -44,7 +47,8 @@ def event_hash(event_id: str) -> int:
     """Return the 8-byte BLAKE2b hash of an event_id as a signed integer."""
     digest = _HASH.copy()
     digest.update(event_id.encode())
-    return int.from_bytes(digest.digest(), "little", signed=True)
+    hashed: int = _INT64.unpack(digest.digest())[0]
+    return hashed
 
 
 class Normaliser:
@@ -70,7 +74,7 @@ class Normaliser:
             now_ms: Wall clock, UTC milliseconds; an event further ahead of it than the allowed skew is refused.
 
         Raises:
-            InvalidEvent: ``bad_date``, ``future``, ``unknown_currency``, ``out_of_range`` or ``wrong_value``.
+            InvalidEvent: ``empty_id``, ``bad_date``, ``future``, ``unknown_currency``, ``out_of_range``, ``wrong_value``.
         """
         kind, get = _GETTERS[type(event)]
         (
@@ -93,6 +97,8 @@ class Normaliser:
             number,
             items,
         ) = get(event)
+        if event_id < "!" or account < "!" or (ref and ref < "!"):  # they may be nothing but spaces
+            _refuse_blank_ids(event)
         at_ms = instant_ms(occurred_at)
         if at_ms > now_ms + self._skew_ms:
             raise InvalidEvent("future", "occurred_at", str(occurred_at), f"at most {self._skew_ms} ms ahead of now")
@@ -178,6 +184,13 @@ class Normaliser:
 _SPECIAL: Final = frozenset(
     KIND[name] for name in ("spend.recorded", "target.set", "service.satisfaction", "web.visit")
 )
+
+
+def _refuse_blank_ids(event: BaseEvent) -> None:
+    for field in ("event_id", "account_id", "deal_id", "message_id", "target_id"):
+        text = getattr(event, field, "-")
+        if text.isspace():
+            raise InvalidEvent("empty_id", field, excerpt(text), "an identifier that is not empty")
 
 
 def _items(items: tuple[Item, ...] | None, factor: tuple[int, int]) -> tuple[RowItem, ...] | None:
