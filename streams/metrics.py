@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, exposition
@@ -17,7 +18,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from schemas.alerts import AlertStatus
-from schemas.catalogue import Kpi
+from schemas.catalogue import KPIS, Kpi
 from schemas.errors import DEAD_LETTER_REASONS
 from schemas.kpi import Quality
 from schemas.rows import EVENT_TYPES
@@ -55,18 +56,17 @@ class Exporter:
     """A sink that keeps the last value of every series of the owners this worker has.
 
     Args:
-        settings: ``metrics.max_series`` and ``time.clock``.
-        catalogue: All KPIs whose values may come.
+        settings: ``metrics.max_series``, ``time.clock`` and the topics' names.
         counters: What intake counts; None in a process without intake, which says nothing of the pipeline.
-        version: Of the product, for ``salespulse_build_info``.
+        catalogue: All KPIs whose values may come.
     """
 
     def __init__(
-        self, settings: Settings, catalogue: Iterable[Kpi], counters: CounterSource | None = None, version: str = ""
+        self, settings: Settings, counters: CounterSource | None = None, catalogue: Iterable[Kpi] = KPIS
     ) -> None:
         self._limit = settings.metrics.max_series
         self._series = SeriesStore(catalogue)
-        self._pipeline = _Pipeline(settings, counters, version)
+        self._pipeline = _Pipeline(settings, counters)
         self._left_out = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self._pipeline)
@@ -122,11 +122,10 @@ class Exporter:
 class _Pipeline(Collector):
     """Metrics about the pipeline itself, put together at every scrape."""
 
-    def __init__(self, settings: Settings, counters: CounterSource | None, version: str) -> None:
+    def __init__(self, settings: Settings, counters: CounterSource | None) -> None:
         self.owners: dict[int, Publication] = {}
         self.dropped = 0
         self._counters = counters
-        self._version = version
         self._event_clock = settings.time.clock == "event"
         self._zeros = _zeros(settings.topics)
         self._latencies = [0] * (len(_LATENCIES_S) + 1)
@@ -153,7 +152,7 @@ class _Pipeline(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; `prometheus_client` calls it at a scrape."""
-        yield _gauge("build_info", {(self._version,): 1.0})
+        yield _gauge("build_info", {(_version(),): 1.0})
         yield _counter("series_dropped_total", {(): self.dropped})
         if self._counters is None:
             return
@@ -213,3 +212,10 @@ def _zeros(topics: Topics) -> tuple[dict[tuple[str, str], int], dict[tuple[str, 
 
 def _family_of(event_type: str) -> str:
     return event_type.partition(".")[0]
+
+
+def _version() -> str:
+    try:
+        return version("salespulse")
+    except PackageNotFoundError:  # run from its source without being installed
+        return "unknown"

@@ -35,7 +35,7 @@ class Counters:
 
 
 def exporter(max_series: int = 1_000_000, counters: Counters | None = None) -> Exporter:
-    return Exporter(settings_from({"metrics": {"max_series": max_series}}), KPIS, counters or Counters(), "1.2.3")
+    return Exporter(settings_from({"metrics": {"max_series": max_series}}), counters or Counters())
 
 
 def publish(to: Exporter, values: list[KpiValue], owner: int = 0, *, complete: bool = False) -> None:
@@ -197,7 +197,7 @@ def kpi_series(out: Exporter) -> set[tuple[str, frozenset[tuple[str, str]]]]:
 
 
 def test_a_kpi_that_is_not_in_the_catalogue_is_refused() -> None:
-    out = Exporter(DEFAULTS, [BY_NAME["revenue"]])
+    out = Exporter(DEFAULTS, catalogue=[BY_NAME["revenue"]])
     with pytest.raises(CatalogueError, match="win_rate"):
         publish(out, [sample(BY_NAME["win_rate"], "5m", {}, Random(1))])
 
@@ -240,7 +240,7 @@ def test_latency_is_counted_from_the_event_that_caused_a_publication() -> None:
 
 
 def test_a_process_without_intake_says_nothing_of_the_pipeline() -> None:
-    names = {name for name, _ in read(Exporter(DEFAULTS, KPIS, version="1").render())}
+    names = {name for name, _ in read(Exporter(DEFAULTS).render())}
     assert "salespulse_build_info" in names
     assert "salespulse_quality" not in names
     assert "process_resident_memory_bytes" in names
