@@ -110,9 +110,11 @@ def fold(frames: list[bytes], numbers: int) -> tuple[list[tuple[int, int]], list
             if joins:
                 taken[index] = (section.partition, before if before is not None else section.start)
                 covered[section.partition] = max(before or 0, section.end)
-        for one in frame.rows:
-            if one.section in taken and one.offset >= taken[one.section][1]:
-                accepted.append((taken[one.section][0], one.offset))
+        accepted += [
+            (taken[one.section][0], one.offset)
+            for one in frame.rows
+            if one.section in taken and one.offset >= taken[one.section][1]
+        ]
     return accepted, covered
 
 
