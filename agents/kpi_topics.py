@@ -40,9 +40,7 @@ class KpiTopics:
         for value in publication.values:
             by_partition.setdefault(crc32(value.key.encode()) % self._partitions, []).append(value)
         sends = (
-            self._send(topic, partition, values)
-            for topic in self._topics
-            for partition, values in by_partition.items()
+            self._send(topic, partition, values) for topic in self._topics for partition, values in by_partition.items()
         )
         await asyncio.gather(*sends)
 

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -38,7 +38,7 @@ from streams.time import Calendar
 
 _LOG: Final = logging.getLogger(__name__)
 _BEAT_MS: Final = 3_000
-_FOLD_TABLES: Final = ("accounts", "cells", "markers")
+_FOLD_TABLES: Final = ("cells", "accounts", "markers")
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _encoder: Final = msgspec.msgpack.Encoder()
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
@@ -82,6 +82,7 @@ class Pipeline:
         self.rolled = asyncio.Event()
         self.gaps = 0
         self.failure: BaseException | None = None
+        self.on_lost: Callable[[int], None] = lambda _owner: None
         self._producer = producer
         self._writer = ChangelogWriter(producer)
         self._partitions = settings.kafka.partitions
@@ -131,9 +132,7 @@ class Pipeline:
         states = await self._read(_FOLD_TABLES, new)
         starts = await self._log_starts(self.settings.topics.log, new)
         for partition in new:
-            fold = PartitionFold(
-                partition, self.plan, self.calendar, int(self.settings.pipeline.dedupe_horizon)
-            )
+            fold = PartitionFold(partition, self.plan, self.calendar, int(self.settings.pipeline.dedupe_horizon))
             cells, accounts, markers = (states[table, partition] for table in _FOLD_TABLES)
             marker = next(iter(markers.records.values()), None)
             recovered = Recovered(cells.records, accounts.records, marker, cells.repair, accounts.repair)
@@ -143,15 +142,14 @@ class Pipeline:
             self._durable[partition] = fold.fence
         self.folded.set()
         accounts_read = sum(self.folds[partition].accounts for partition in new)
-        _LOG.info(
-            "recovered log partitions %s: %d accounts in %.1f s", new, accounts_read, time.monotonic() - started
-        )
+        _LOG.info("recovered log partitions %s: %d accounts in %.1f s", new, accounts_read, time.monotonic() - started)
 
     async def _reassign_rollups(self, owned: set[int], gained: set[int]) -> None:
         for owner in set(self.rollups) - owned:
             del self.rollups[owner]
             self._messages.pop(owner, None)
             self._published.discard(owner)
+            self.on_lost(owner)
         new = sorted(owner for owner in owned if owner in gained or owner not in self.rollups)
         if not new:
             return
@@ -199,6 +197,10 @@ class Pipeline:
         for grouping in sorted({"", *EVENT_DIMENSIONS, *(d for kpi in self.plan.kpis for d in kpi.dimensions)}):
             groupings[owner_of(grouping, self._partitions)].append(grouping)
         return groupings
+
+    def fail(self, error: BaseException) -> None:
+        """Remember why the worker has to stop; the first reason counts."""
+        self.failure = self.failure or error
 
     # What the agents call, message by message
 
@@ -255,8 +257,9 @@ class Pipeline:
 
     def _on_sent(self, future: asyncio.Future[Any]) -> None:
         self._in_flight.discard(future)
-        if not future.cancelled() and future.exception() is not None:
-            self.failure = future.exception()
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            self.fail(error)
 
     def _take_emission(self) -> dict[int, list[CellsMessage]]:
         now_ms = wall_ms()
@@ -313,7 +316,7 @@ class Pipeline:
         for owner, messages in emission.items():
             await self._send_cells(owner, messages)
         await asyncio.gather(*self._in_flight)
-        for table, part in zip(("cells", "accounts", "markers"), (1, 2, 3), strict=True):
+        for table, part in zip(_FOLD_TABLES, (1, 2, 3), strict=True):
             topic = changelog_topic(self.settings.app.id, table)
             await self._writer.write(topic, ((p, checkpoint[part]) for p, checkpoint in checkpoints.items()))  # type: ignore[misc]  # parts 1 to 3 are records
         for partition, checkpoint in checkpoints.items():
@@ -322,9 +325,7 @@ class Pipeline:
 
     async def _checkpoint_rollups(self) -> None:
         topic = changelog_topic(self.settings.app.id, "rollup")
-        written = {
-            owner: rollup.checkpoint() for owner, rollup in self.rollups.items() if self._messages.get(owner)
-        }
+        written = {owner: rollup.checkpoint() for owner, rollup in self.rollups.items() if self._messages.get(owner)}
         await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))
         for owner, (position, _, _) in written.items():
@@ -350,5 +351,3 @@ class Pipeline:
 def _acknowledge(waiting: deque[tuple[int, Any]] | None, offset: int) -> None:
     while waiting and waiting[0][0] <= offset:
         waiting.popleft()[1].ack()
-
-

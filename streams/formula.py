@@ -20,7 +20,9 @@ def parse(formula: str) -> Terms:
     try:
         tree = ast.parse(formula, mode="eval").body
     except SyntaxError:
-        raise CatalogueError(f"formula {formula!r} cannot be read; allowed: measures, + and -, integer factors") from None
+        raise CatalogueError(
+            f"formula {formula!r} cannot be read; allowed: measures, + and -, integer factors"
+        ) from None
     terms: dict[str, int] = {}
     _collect(tree, 1, terms, formula)
     return tuple(sorted(terms.items()))
@@ -34,7 +36,9 @@ def _collect(node: ast.expr, factor: int, terms: dict[str, int], formula: str) -
         case ast.BinOp(left, ast.Sub(), right):
             _collect(left, factor, terms, formula)
             _collect(right, -factor, terms, formula)
-        case ast.BinOp(ast.Constant(int(times)), ast.Mult(), right) | ast.BinOp(right, ast.Mult(), ast.Constant(int(times))):
+        case ast.BinOp(ast.Constant(int(times)), ast.Mult(), right) | ast.BinOp(
+            right, ast.Mult(), ast.Constant(int(times))
+        ):
             _collect(right, factor * times, terms, formula)
         case ast.Name(name):
             terms[name] = terms.get(name, 0) + factor

@@ -181,7 +181,9 @@ class Rollup:
             todo = {dims: moved | self._changed.get(dims, set()) for dims in self.series}
         else:
             todo = self._changed
-        values = [value for dims, windows in todo.items() for value in self._values(dims, windows, stamp, complete=complete)]
+        values = [
+            value for dims, windows in todo.items() for value in self._values(dims, windows, stamp, complete=complete)
+        ]
         self._changed = {}
         produced_ms, self._produced_ms = self._produced_ms, None
         return Publication(
@@ -356,5 +358,3 @@ def _block_key(key: BlockKey) -> bytes:
 def _parse_block_key(key: bytes) -> BlockKey:
     partition, resolution, start_ms, dims = key.decode().split("|", 3)
     return int(partition), dims, int(resolution), int(start_ms)
-
-

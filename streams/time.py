@@ -229,4 +229,3 @@ def class_value(index: int) -> int:
     low = _HISTOGRAM_BOUNDS[index]
     high = _HISTOGRAM_BOUNDS[index + 1] - 1 if index + 1 < len(_HISTOGRAM_BOUNDS) else low
     return (low + high) // 2
-

@@ -158,4 +158,3 @@ def compile_kpis(plan: Plan, currency: str) -> dict[str, tuple[tuple[WindowKpi, 
         grouping: tuple(tuple(WindowKpi(kpi, window, plan, currency) for kpi in kpis) for window in WINDOWS)
         for grouping, kpis in groupings.items()
     }
-

@@ -1,0 +1,79 @@
+"""The conversion alert of the series this worker owns: evaluated behind the watermark, transitions to every surface."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
+from agents.pipeline import Pipeline, wall_ms
+from schemas.alerts import Alert
+from schemas.settings import Settings
+from streams.alerts import ConversionMonitor
+from streams.metrics import Exporter
+from streams.redis_view import RedisSink
+from streams.rollup import Rollup
+
+WATCHED: Final = ("", "source")
+"""Groupings whose lead conversion is watched; the global one is ``""``."""
+
+_MEASURES: Final = ("new_customers", "leads_created")
+_decoder: Final = msgspec.json.Decoder(Alert)
+
+
+class Alerting:
+    """Evaluates, remembers and hands on.
+
+    Args:
+        settings: Gate, drift and the alerts topic.
+        pipeline: Its rollups know the counts.
+        producer: For the alerts topic.
+        redis: For the wall.
+        exporter: For Prometheus.
+    """
+
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, producer: AIOKafkaProducer, redis: RedisSink, exporter: Exporter
+    ) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+        self._producer = producer
+        self._redis = redis
+        self._exporter = exporter
+        self._monitor = ConversionMonitor(settings)
+        self._last: dict[str, bytes] = {}
+
+    async def restore(self) -> None:
+        """Read the last transition of every alert, so that a restart neither repeats nor forgets one."""
+        topic = TopicPartition(self._settings.topics.alerts, 0)
+        async for batch in read_to_end(self._settings, [topic]):
+            for record in batch:
+                self._last[record.key.decode()] = record.value
+        for payload in self._last.values():
+            self._monitor.restore(_decoder.decode(payload))
+
+    async def evaluate(self) -> None:
+        """Evaluate every watched series that is owned here."""
+        now_ms = wall_ms()
+        changed = False
+        for owner, rollup in list(self._pipeline.rollups.items()):
+            for dims in [dims for dims in rollup.series if dims.partition("=")[0] in WATCHED]:
+                changed |= await self._evaluate(owner, rollup, dims, now_ms)
+        if changed:
+            await self._redis.publish_alerts(self._last)
+
+    async def _evaluate(self, owner: int, rollup: Rollup, dims: str, now_ms: int) -> bool:
+        def counts(start_ms: int, end_ms: int) -> tuple[int, int]:
+            conversions, leads = rollup.counts(dims, _MEASURES, start_ms, end_ms)
+            return conversions, leads
+
+        quality = rollup.quality(now_ms)
+        alerts = self._monitor.evaluate(dims, counts, rollup.watermark_ms(now_ms), quality)
+        self._exporter.set_alert_stats(owner, dims, self._monitor.status(dims))
+        for alert in alerts:
+            payload = msgspec.json.encode(alert)
+            self._last[alert.fingerprint] = payload
+            topic = self._settings.topics.alerts
+            await self._producer.send_and_wait(topic, payload, alert.fingerprint.encode())
+        return bool(alerts)

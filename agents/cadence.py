@@ -1,0 +1,39 @@
+"""Cadences: at once when things are quiet, never sooner than an interval after the last time when busy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+async def on_change(
+    changed: asyncio.Event, act: Callable[[], Awaitable[None]], interval_s: float, idle_s: float, share: float
+) -> None:
+    """Act whenever something changed, and at least every ``idle_s``.
+
+    Args:
+        changed: Set by whoever changes something; cleared here.
+        act: What to do.
+        interval_s: Least time between the starts of two acts.
+        idle_s: Longest time without one.
+        share: Greatest share of the time it may take; the more an act takes, the rarer it is.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                await changed.wait()
+        except TimeoutError:
+            pass
+        changed.clear()
+        started = time.monotonic()
+        await act()
+        took = time.monotonic() - started
+        await asyncio.sleep(max(interval_s - took, took * (1 / share - 1)))
+
+
+async def every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Act at an interval, measured from the end of one to the start of the next."""
+    while True:
+        await asyncio.sleep(interval_s)
+        await act()
