@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.errors import StateError
 from schemas.kpi import KpiValue, Quality, parse_dims
-from schemas.windows import RESOLUTIONS, RETENTION_MS, WINDOWS
+from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, body_of, pack
 from streams.cells import BLOCK_MS
 from streams.plan import Plan
@@ -335,19 +335,22 @@ class Rollup:
         )
 
     def _expire(self) -> None:
-        """Drop blocks that no window reaches any more, an hour at a time."""
-        newest = self._newest_ms
-        if newest is None or newest < self._expired_ms + RETENTION_MS["10s"] // 3:
+        """Drop cells that no window reaches any more, an hour at a time.
+
+        Behind the windows as they stand, not behind the newest event: what they moved past is still to be taken off.
+        """
+        reached = self._timeline.end_ms
+        if reached is None or reached < self._expired_ms + HOUR_MS:
             return
-        self._expired_ms = newest
+        self._expired_ms = reached
         for key in list(self._blocks):
             resolution = RESOLUTIONS[key[2]]
-            if resolution != "all" and key[3] + BLOCK_MS[key[2]] + RETENTION_MS[resolution] <= newest:
+            if resolution != "all" and key[3] + BLOCK_MS[key[2]] + RETENTION_MS[resolution] <= reached:
                 del self._blocks[key]
                 self._unsaved.add(key)
         for index, resolution in enumerate(RESOLUTIONS[:_ALL]):
             for series in self.series.values():
-                series.drop_before(index, newest - RETENTION_MS[resolution])
+                series.drop_before(index, reached - RETENTION_MS[resolution])
 
 
 def _block_key(key: BlockKey) -> bytes:

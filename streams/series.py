@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
-from streams.time import Calendar, Cover, Range, Span, difference
+from streams.time import Calendar, Cover, Range, Span, ceil_to, difference
 from streams.values import WindowSums
 
 Sums = dict[str, int]
@@ -76,10 +76,18 @@ class Timeline:
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
         self.windows: tuple[WindowCovers, ...] = ()
+        self.end_ms: int | None = None
         self.routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
 
     def advance(self, now_ms: int) -> list[Move]:
-        """Move all windows to a new time; returns how sums have to move (everything, the first time)."""
+        """Move all windows to a new time; returns how sums have to move (everything, the first time).
+
+        Windows end at multiples of the finest resolution, so in between there is nothing to do.
+        """
+        end_ms = ceil_to(now_ms, _LENGTH_MS[0])
+        if end_ms == self.end_ms:
+            return []
+        self.end_ms = end_ms
         windows = tuple(window_covers(self._calendar, window, now_ms) for window in WINDOWS)
         moves: list[Move] = []
         for index, new in enumerate(windows):
