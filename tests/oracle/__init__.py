@@ -29,9 +29,20 @@ Where kpis.md leaves a choice, these readings hold (number of the definition in 
 """
 
 from tests.oracle.cells import cells
+from tests.oracle.compare import cell_differences, kpi_differences
 from tests.oracle.contributions import Contribution, contributions
 from tests.oracle.kpis import KpiValue, kpis
 from tests.oracle.settings import OracleSettings
 from tests.oracle.whole import whole_catalogue
 
-__all__ = ["Contribution", "KpiValue", "OracleSettings", "cells", "contributions", "kpis", "whole_catalogue"]
+__all__ = [
+    "Contribution",
+    "KpiValue",
+    "OracleSettings",
+    "cell_differences",
+    "cells",
+    "contributions",
+    "kpi_differences",
+    "kpis",
+    "whole_catalogue",
+]
