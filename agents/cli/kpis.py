@@ -1,0 +1,156 @@
+"""`salespulse kpis`: live values as a table, once or over and over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+import msgspec
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from agents.cli.catalogue import closest, select_kpis
+from agents.cli.options import command_options, json_option, pairs, run_async, window_option
+from agents.cli.output import plain_table, print_json, stdout
+from agents.cli.units import show_change, show_value
+from schemas.catalogue import KPIS
+from schemas.errors import UnavailableError, UsageError
+from schemas.kpi import KpiValue
+from schemas.settings import Settings
+from streams.redis_view import Answer, Query, RedisReader, Selection
+
+_EVERY_S: Final = 1.0
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@window_option
+@click.option(
+    "--by", "by", multiple=True, metavar="DIM", help="Break down by a dimension (repeat for pairs; * for all)"
+)
+@click.option("--where", "where", multiple=True, metavar="DIM=VALUE", help="Only series with this value")
+@click.option("--watch", is_flag=True, help="Go on, and show changes as they come")
+@json_option
+@command_options
+@run_async
+async def kpis(
+    settings: Settings,
+    names: tuple[str, ...],
+    window: str,
+    by: tuple[str, ...],
+    where: tuple[str, ...],
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Show live KPI values from Redis: all, or those of NAMES.
+
+    \b
+    Examples:
+        salespulse kpis
+        salespulse kpis revenue win_rate --window ytd --by team
+        salespulse kpis revenue --where rep=r-7 --watch
+        salespulse kpis win_rate --by '*' --json
+    """
+    if watch and as_json:
+        raise UsageError("--watch and --json: one of them, please (a stream of JSON is at /api/v1/stream)")
+    query = make_query(settings, names, window, by, where)
+    reader = RedisReader(settings)
+    try:
+        if watch:
+            await _watch(reader, query, window)
+        else:
+            answer = await _read(reader, query, settings)
+            if as_json:
+                print_json(as_document(answer))
+            else:
+                stdout().print(_picture(answer, window))
+    finally:
+        await reader.close()
+
+
+def make_query(
+    settings: Settings, names: tuple[str, ...], window: str, by: tuple[str, ...], where: tuple[str, ...]
+) -> Query:
+    """What is asked for; raises UsageError for a KPI or a dimension that does not exist."""
+    chosen = select_kpis(settings, names)
+    conditions = pairs("--where", where)
+    known = {"*", *(name for kpi in KPIS for name in kpi.dimensions)}
+    for option, dimension in [*(("--by", name) for name in by), *(("--where", name) for name in conditions)]:
+        if dimension not in known:
+            raise UsageError(
+                f"{option}: found {dimension!r}{closest(dimension, known)}; allowed: {', '.join(sorted(known))}"
+            )
+    selection = Selection(
+        kpis=tuple(kpi.name for kpi in chosen) if names else None, by="*" if "*" in by else by, where=conditions
+    )
+    return Query((window,), (selection,))
+
+
+def as_document(answer: Answer) -> dict[str, Any]:
+    """The answer as the HTTP API gives it."""
+    freshness = answer.freshness
+    return {
+        "as_of": freshness.as_of,
+        "watermark": freshness.watermark,
+        "quality": freshness.quality,
+        "series": [msgspec.json.decode(payload) for _, payload in answer.series],
+    }
+
+
+async def _read(reader: RedisReader, query: Query, settings: Settings) -> Answer:
+    answer = await reader.read(query)
+    if answer.freshness.as_of is None:
+        raise UnavailableError(
+            f"Redis at {settings.redis.url} holds no values (prefix {settings.redis.prefix}): no worker has written "
+            "any lately. Is one running (`salespulse worker`, `salespulse up`)? `salespulse check` looks for the cause"
+        )
+    return answer
+
+
+async def _watch(reader: RedisReader, query: Query, window: str) -> None:
+    with Live(console=stdout(), screen=False, auto_refresh=False) as live:
+        shown: RenderableType = Text("waiting for values")
+        while True:
+            try:
+                answer = await reader.read(query)
+                shown = _picture(answer, window)
+                live.update(shown, refresh=True)
+            except UnavailableError as error:
+                live.update(Group(shown, Text(str(error), "red")), refresh=True)
+            await asyncio.sleep(_EVERY_S)
+
+
+def _picture(answer: Answer, window: str) -> RenderableType:
+    values = [msgspec.json.decode(payload, type=KpiValue) for _, payload in answer.series]
+    freshness = answer.freshness
+    colour = {"live": "green", "catching_up": "yellow"}.get(freshness.quality, "red")
+    head = Text.assemble(
+        (f"{window}", "bold"),
+        "  complete up to ",
+        (freshness.watermark or "-", "bold"),
+        "  ",
+        (freshness.quality, colour),
+    )
+    if not values:
+        return Group(head, Text("no series like that; --by '*' shows every one there is"))
+    return Group(head, _table(values))
+
+
+def _table(values: Sequence[KpiValue]) -> RenderableType:
+    better = {kpi.name: kpi.better for kpi in KPIS}
+    dimensions = sorted({name for value in values for name in value.dimensions})
+    table = plain_table("KPI", *dimensions, "value", "before", "change", right=("value", "before", "change"))
+    last = ""
+    for value in values:
+        table.add_row(
+            Text("" if value.kpi == last else value.kpi, "bold"),
+            *(value.dimensions.get(name, "") for name in dimensions),
+            show_value(value.value, value.unit, value.currency),
+            show_value(value.previous, value.unit, value.currency),
+            show_change(value, better.get(value.kpi, "none")),
+        )
+        last = value.kpi
+    return table

@@ -1,0 +1,226 @@
+"""`salespulse up`: everything on this machine, from the broker to the wall, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import click
+import msgspec
+from rich.panel import Panel
+from rich.table import Table
+
+from agents.brokers import Broker, BrokerKind, RedisServer, start_broker
+from agents.cli.logs import log_to_file
+from agents.cli.options import command_options, run_async
+from agents.cli.output import remark, stderr, stdout
+from agents.cli.replay import read_files, send_files
+from agents.cli.running import Running, alone
+from agents.cli.serve import with_port
+from agents.cli.signals import first_of, stop_signal
+from agents.cli.simulate import floor_config, send_live
+from agents.topics import create_topics
+from agents.wall import wall_routes
+from agents.worker import Worker
+from schemas.errors import UsageError
+from schemas.settings import Settings
+from streams.event_files import EventFiles
+from streams.simulator import SimulationConfig
+
+_NAMES: Final[dict[BrokerKind, str]] = {"tansu": "Tansu, in memory", "kafka": "Apache Kafka"}
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What `up` was asked for: the broker, and where events come from."""
+
+    broker: BrokerKind
+    data_dir: Path
+    floor: SimulationConfig | None
+    events: EventFiles | None
+    files: tuple[Path, ...]
+
+
+@click.command()
+@click.option("--simulate/--no-simulate", default=True, show_default=True, help="A simulated sales floor")
+@click.option(
+    "--replay", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Events to replay first"
+)
+@click.option("--mapping", metavar="NAME|FILE", help="How CSV rows become events; built in: crm_opportunities")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the wall page and API [default: 8080]")
+@click.option("--broker", type=click.Choice(get_args(BrokerKind)), default="tansu", show_default=True)
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory for logs and data")
+@click.option(
+    "--clock", type=click.Choice(("wall", "event")), help="What windows end at [default: event for a replay alone]"
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Simulated events a second",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Equal seeds give equal sales floors")
+@command_options
+@run_async
+async def up(
+    settings: Settings,
+    simulate: bool,
+    files: tuple[Path, ...],
+    mapping: str | None,
+    port: int | None,
+    broker: BrokerKind,
+    data: Path | None,
+    clock: Literal["wall", "event"] | None,
+    rate: float,
+    seed: int,
+) -> None:
+    """Run everything on this machine: broker, Valkey, worker, wall page, and a simulated sales floor.
+
+    The embedded broker keeps everything in memory; --broker kafka starts Apache Kafka (needs Java, and once Maven),
+    which keeps its data in the directory. In the same directory, all other commands find these servers by themselves.
+
+    \b
+    Examples:
+        salespulse up
+        salespulse up --rate 50 --port 9000
+        salespulse up --no-simulate --replay sales_pipeline.csv --mapping crm_opportunities
+    """
+    data_dir = data or Path(settings.app.data_dir)
+    chosen = clock or ("event" if files and not simulate else settings.time.clock)
+    settings = _own_settings(settings, data_dir, port, chosen)
+    _require_port(settings.http.host, settings.http.port)
+    plan = Plan(
+        broker=broker,
+        data_dir=data_dir,
+        floor=floor_config(settings, rate, seed) if simulate else None,
+        events=read_files(files, mapping) if files else None,
+        files=files,
+    )
+    with log_to_file(data_dir / "salespulse.log"):
+        await _run(settings, plan)
+
+
+async def _run(settings: Settings, plan: Plan) -> None:
+    async with AsyncExitStack() as running:
+        announce = running.enter_context(alone(plan.data_dir))
+        stopped = running.enter_context(stop_signal())
+        with stderr().status("starting") as status:
+            settings, broker = await _start_servers(settings, plan, running, status.update)
+            status.update("starting the worker")
+            worker = Worker(settings, extra_routes=wall_routes(settings))
+            running.push_async_callback(worker.stop)
+            if not await first_of(stopped, worker.start()):
+                return
+        port = int(worker.url.rpartition(":")[2])
+        announce(_addresses(settings, port))
+        stdout().print(_panel(settings, plan, broker, worker.url))
+        await first_of(stopped, worker.wait(), _feed(settings, plan))
+        remark("stopping")
+
+
+async def _start_servers(
+    settings: Settings, plan: Plan, running: AsyncExitStack, say: Callable[[str], None]
+) -> tuple[Settings, Broker]:
+    say(f"starting {_NAMES[plan.broker]}")
+    broker = await start_broker(plan.broker, plan.data_dir / plan.broker)
+    running.push_async_callback(broker.stop)
+    say("starting Valkey")
+    redis = RedisServer(plan.data_dir / "redis")
+    running.push_async_callback(redis.stop)
+    await redis.start()
+    replace = msgspec.structs.replace
+    settings = replace(
+        settings,
+        kafka=replace(settings.kafka, bootstrap_servers=broker.bootstrap_servers, idempotence=broker.idempotent),
+        redis=replace(settings.redis, url=redis.url),
+    )
+    say("making topics")
+    await create_topics(settings)
+    return settings, broker
+
+
+def _addresses(settings: Settings, port: int) -> Running:
+    return Running(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        idempotence=settings.kafka.idempotence,
+        redis_url=settings.redis.url,
+        host=settings.http.host,
+        port=port,
+    )
+
+
+async def _feed(settings: Settings, plan: Plan) -> None:
+    """Replay what there is to replay, then simulate for ever, or wait for ever."""
+    if plan.events is not None:
+        # What an embedded broker in memory has taken before is gone with it.
+        sent = await send_files(settings, plan.events, plan.files, restart=plan.broker == "tansu")
+        remark(f"{sent:,} events replayed; Ctrl-C stops")
+    if plan.floor is not None:
+        await send_live(settings, plan.floor)
+    await asyncio.Event().wait()
+
+
+def _own_settings(settings: Settings, data_dir: Path, port: int | None, clock: Literal["wall", "event"]) -> Settings:
+    replace = msgspec.structs.replace
+    return replace(
+        with_port(settings, port),
+        app=replace(settings.app, data_dir=str(data_dir)),
+        time=replace(settings.time, clock=clock),
+        kafka=replace(settings.kafka, replication_factor=1),
+    )
+
+
+def _require_port(host: str, port: int) -> None:
+    """Refuse a port in use before anything is started; raises UsageError."""
+    if port == 0:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} on {host} cannot be used: {error.strerror}; "
+                "choose another with --port, or 0 for a free one"
+            ) from None
+
+
+def _panel(settings: Settings, plan: Plan, broker: Broker, url: str) -> Panel:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    row = table.add_row
+    row("Wall", f"[bold cyan]{url}/[/]")
+    row("API", f"{url}/api/v1/kpis?window=24h   {url}/openapi.json")
+    row("Metrics", f"{url}/metrics")
+    row("Kafka", f"{broker.bootstrap_servers}  ({_NAMES[broker.kind]})")
+    row("Redis", settings.redis.url)
+    row("Logs, data", str(plan.data_dir))
+    row("Events", _where_from(settings, plan))
+    row("", "")
+    row("Try", "salespulse kpis --watch   (here, in another terminal)")
+    return Panel(
+        table,
+        title="SalesPulse",
+        subtitle="Ctrl-C stops everything",
+        title_align="left",
+        subtitle_align="left",
+        expand=False,
+    )
+
+
+def _where_from(settings: Settings, plan: Plan) -> str:
+    parts = []
+    if plan.events is not None:
+        parts.append(f"{len(plan.events):,} replayed from {', '.join(path.name for path in plan.files)}")
+    if plan.floor is not None:
+        parts.append(f"simulated, {plan.floor.events_per_second:g} a second, seed {plan.floor.seed}")
+    if not parts:
+        parts.append("none but yours: send them to the topics, or run salespulse simulate")
+    clock = "; windows end at the newest event" if settings.time.clock == "event" else ""
+    return ", then ".join(parts) + clock
