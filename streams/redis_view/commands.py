@@ -1,0 +1,140 @@
+"""From pending values to the keys and arguments of the write script; pure."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from schemas.settings import Redis
+from streams.redis_view.freshness import fixed_width
+from streams.redis_view.keys import Keys, SeriesKey, split_key
+from streams.redis_view.snapshot import Entry, Head
+
+Argument = str | bytes | int | float
+CHUNK: Final = 5_000
+"""Values in one run of the script: Redis serves nobody else meanwhile, some 20 ms."""
+HISTORY_LENGTH: Final = 480
+
+
+class Write(NamedTuple):
+    """One run of the script.
+
+    Args:
+        owner: Whose values.
+        head: Version and freshness.
+        now_ms: Wall clock of the writer.
+        expected: Version that must stand in Redis; not asked of a complete write.
+        complete: Whether it may begin from nothing.
+        changed: Series keys to set, at most :data:`CHUNK`.
+        gone: Series keys to drop.
+        probes: Series that must be there still, one for each hash to be kept alive.
+        rank_probes: Ranked series that must be there still, one for each sorted set to be kept alive.
+        points: History key -> ``[ms, value]``.
+    """
+
+    owner: int
+    head: Head
+    now_ms: int
+    expected: str
+    complete: bool
+    changed: Iterable[str] = ()
+    gone: Iterable[str] = ()
+    probes: Iterable[SeriesKey] = ()
+    rank_probes: Iterable[SeriesKey] = ()
+    points: Mapping[str, str] = {}
+
+
+class _Touched:
+    """Numbers the keys of one run as operations mention them."""
+
+    def __init__(self, *first: str) -> None:
+        self.names = {name: number for number, name in enumerate(first, 1)}
+
+    def number(self, name: str) -> int:
+        return self.names.setdefault(name, len(self.names) + 1)
+
+
+def build(write: Write, entries: Mapping[str, Entry], settings: Redis) -> tuple[list[str], list[Argument]]:
+    """Return KEYS and ARGV of the script for one write.
+
+    Args:
+        write: What to write.
+        entries: Values of the owner, by series key.
+        settings: ``[redis]``: prefix, ttl, stream_length.
+    """
+    keys = Keys(settings.prefix)
+    touched = _Touched(keys.meta, keys.updates)
+    operations: list[Argument] = []
+    for series in write.probes:
+        operations += ("P", touched.number(keys.window(series.window)), series.field)
+    for series in write.rank_probes:
+        dimension, member = series.ranked() or ("", "")
+        operations += ("Q", touched.number(keys.rank(series.kpi, dimension, series.window)), member)
+    changed = [(split_key(key), entries[key]) for key in write.changed if key in entries]
+    gone = [split_key(key) for key in write.gone]
+    operations += _values(changed, gone, keys, touched)
+    operations += _rankings(changed, gone, keys, touched)
+    for name, point in write.points.items():
+        operations += ("L", touched.number(name), point, HISTORY_LENGTH)
+    count = len(changed) + len(gone)
+    return list(touched.names), [*_header(write, settings, keys, count), *operations]
+
+
+def _header(write: Write, settings: Redis, keys: Keys, count: int) -> tuple[Argument, ...]:
+    head = write.head
+    message = json.dumps({"owner": write.owner, "version": head.version, "changed": count}) if count else ""
+    return (
+        write.owner,
+        head.position,
+        head.clock_ms,
+        write.expected,
+        int(write.complete),
+        "" if head.watermark_ms is None else fixed_width(head.watermark_ms),
+        head.quality,
+        fixed_width(write.now_ms),
+        int(settings.ttl),
+        settings.stream_length,
+        keys.changes,
+        message,
+    )
+
+
+def _values(
+    changed: list[tuple[SeriesKey, Entry]], gone: list[SeriesKey], keys: Keys, touched: _Touched
+) -> list[Argument]:
+    set_by_window: dict[str, list[Argument]] = defaultdict(list)
+    dropped_by_window: dict[str, list[Argument]] = defaultdict(list)
+    for series, entry in changed:
+        set_by_window[series.window] += (series.field, entry.payload)
+    for series in gone:
+        dropped_by_window[series.window].append(series.field)
+    operations: list[Argument] = []
+    for window, pairs in set_by_window.items():
+        operations += ("V", touched.number(keys.window(window)), window, len(pairs) // 2, *pairs)
+    for window, fields in dropped_by_window.items():
+        operations += ("D", touched.number(keys.window(window)), len(fields), *fields)
+    return operations
+
+
+def _rankings(
+    changed: list[tuple[SeriesKey, Entry]], gone: list[SeriesKey], keys: Keys, touched: _Touched
+) -> list[Argument]:
+    scored: dict[str, list[Argument]] = defaultdict(list)
+    unknown: dict[str, list[Argument]] = defaultdict(list)
+    for series, score in [*((series, entry.score) for series, entry in changed), *((series, None) for series in gone)]:
+        ranked = series.ranked()
+        if ranked is None:
+            continue
+        name = keys.rank(series.kpi, ranked[0], series.window)
+        if score is None:
+            unknown[name].append(ranked[1])
+        else:
+            scored[name] += (score, ranked[1])
+    operations: list[Argument] = []
+    for name, pairs in scored.items():
+        operations += ("Z", touched.number(name), len(pairs) // 2, *pairs)
+    for name, members in unknown.items():
+        operations += ("R", touched.number(name), len(members), *members)
+    return operations

@@ -1,0 +1,122 @@
+"""The sink to Redis: coalesces what comes in, writes it on a tick, and repairs the view when Redis has lost it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from schemas.settings import Settings
+from streams.publication import Publication
+from streams.redis_view.alerts import AlertBoard
+from streams.redis_view.connection import AWAY, connect
+from streams.redis_view.keys import Keys
+from streams.redis_view.script import WRITE
+from streams.redis_view.snapshot import OwnerSnapshot
+from streams.redis_view.writer import OwnerWriter
+
+_LOG: Final = logging.getLogger(__name__)
+_GATHER_S: Final = 0.02
+_AT_ONCE: Final = 4
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class RedisSink:
+    """Publishes to Redis from a task of its own; a :class:`streams.publication.Sink`.
+
+    ``publish`` only remembers and never waits, so Redis being away, slow or full holds up nothing. Memory is bounded by
+    the last value of every series. What Redis has lost, by a flush, a restart or a fail-over, is written again as a
+    whole with the next tick.
+
+    Args:
+        settings: ``[redis]`` and ``time.tick``.
+        now_ms: Wall clock, UTC milliseconds.
+    """
+
+    def __init__(self, settings: Settings, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+        self._settings = settings.redis
+        self._tick_s = settings.time.tick / 1_000
+        self._client = connect(settings.redis.url)
+        self._script = self._client.register_script(WRITE)
+        self._now_ms = now_ms
+        self._writers: dict[int, OwnerWriter] = {}
+        self._alerts = AlertBoard(Keys(settings.redis.prefix).alerts, settings.redis.ttl)
+        self._news = asyncio.Event()
+        self._one_flush = asyncio.Lock()
+        self._problem: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last write failed; None when Redis took it."""
+        return self._problem
+
+    async def publish(self, publication: Publication) -> None:
+        """Remember what is new; returns at once."""
+        writer = self._writers.get(publication.owner)
+        if writer is None:
+            snapshot = OwnerSnapshot(publication.owner)
+            writer = self._writers[publication.owner] = OwnerWriter(snapshot, self._settings, self._now_ms)
+        writer.snapshot.take(publication)
+        self._news.set()
+
+    async def publish_alerts(self, alerts: Mapping[str, bytes]) -> None:
+        """Remember alerts, fingerprint -> JSON; returns at once. Others stay; an empty value takes one off."""
+        self._alerts.take(alerts)
+        self._news.set()
+
+    def forget(self, owner: int) -> None:
+        """Stop writing an owner's series: somebody else has them now."""
+        self._writers.pop(owner, None)
+
+    async def run(self) -> None:
+        """Write once a tick, sooner when the last write was longer ago than that; until cancelled."""
+        while True:
+            started = time.monotonic()
+            self._news.clear()
+            await self.flush()
+            await asyncio.sleep(max(0.0, started + self._tick_s - time.monotonic() - _GATHER_S))
+            try:
+                async with asyncio.timeout(self._tick_s / 10):  # wait_for may swallow a cancellation before Python 3.12
+                    await self._news.wait()
+            except TimeoutError:
+                continue  # nothing is new, but that we are alive is
+            await asyncio.sleep(_GATHER_S)  # the other owners publish in the same moment
+
+    async def flush(self) -> bool:
+        """Write all that is pending now; whether Redis took it."""
+        async with self._one_flush:
+            slots = asyncio.Semaphore(_AT_ONCE)
+
+            async def write(writer: OwnerWriter) -> bool:
+                async with slots:
+                    return await writer.write(self._script)
+
+            try:
+                done = await asyncio.gather(*map(write, tuple(self._writers.values())), return_exceptions=True)
+                failed = next((result for result in done if isinstance(result, BaseException)), None)
+                if failed is not None:
+                    raise failed
+                await self._alerts.write(self._client, again=any(done))
+            except AWAY as error:
+                self._say(str(error) or type(error).__name__)
+            else:
+                self._say(None)
+            return self._problem is None
+
+    async def close(self) -> None:
+        """Write what is left, if Redis is there, and disconnect. Call it when `run` has ended."""
+        await self.flush()
+        await self._client.aclose()
+        await self._client.connection_pool.disconnect()
+
+    def _say(self, problem: str | None) -> None:
+        if problem is not None and self._problem is None:
+            _LOG.warning("Redis does not take the view: %s; it is written again when it does", problem)
+        elif problem is None and self._problem is not None:
+            _LOG.info("Redis takes the view again")
+        self._problem = problem

