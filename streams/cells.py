@@ -160,11 +160,12 @@ class CellStore:
             cell = block.slices[start] = {}
         finest = self._finest
         for measure, delta in sums.items():
-            if delta:
-                if finest.get(measure, 0) <= resolution:
-                    cell[measure] = cell.get(measure, 0) + delta
-            elif resolution == _ALL:
-                cell.setdefault(measure, 0)
+            if delta and finest.get(measure, 0) <= resolution:
+                left = cell.get(measure, 0) + delta
+                if left:
+                    cell[measure] = left
+                else:
+                    del cell[measure]
         self._unsaved.add(place)
         changed = self._changed.get(place)
         if changed is None:

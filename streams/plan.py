@@ -50,6 +50,7 @@ class Plan:
     def __init__(self, kpis: Sequence[Kpi] = KPIS, measures: Iterable[Measure] = MEASURES) -> None:
         self.kpis = tuple(kpis)
         self.measures = {measure.name: measure for measure in measures}
+        self.presence = dict(self._presence())
         self.groupings = {name: frozenset(found) for name, found in self._groupings().items()}
         self.finest = dict(self._finest())
         self.levels = frozenset(
@@ -76,6 +77,21 @@ class Plan:
         """Return the dimension indexes under which any measure of a fact is kept; -1 is the global grouping."""
         names = {dimension for m in self.measures.values() if m.fact == fact for dimension in self.groupings[m.name]}
         return tuple(index for index, name in _indexed_dimensions() if name in names)
+
+    def _presence(self) -> Iterable[tuple[str, str]]:
+        """Measure -> the count of the same facts: a series exists where that is not 0.
+
+        A quantity may well be 0 (a gift), so where no count of the same facts is declared one is added.
+        """
+        counts = {(m.fact, *sorted(m.where.items())): m.name for m in self.measures.values() if _is_count(m)}
+        for measure in tuple(self.measures.values()):
+            if measure.base_only:
+                continue
+            facts = (measure.fact, *sorted(measure.where.items()))
+            if facts not in counts:
+                counts[facts] = f"{measure.name}_count"
+                self.measures[counts[facts]] = Measure(counts[facts], measure.fact, where=measure.where)
+            yield measure.name, counts[facts]
 
     def _make_counting(self, fact: str, attributes: dict[str, str]) -> Counting:
         measures = [
@@ -107,13 +123,13 @@ class Plan:
     def _groupings(self) -> dict[str, set[str]]:
         groupings: dict[str, set[str]] = {name: set() for name in self.measures}
         for kpi in self.kpis:
+            wanted = {*kpi.dimensions, GLOBAL} if kpi.has_global else {*kpi.dimensions}
             for name in self.measure_names(kpi):
                 if name not in groupings:
                     raise CatalogueError(f"KPI {kpi.name}: no measure is called {name!r}")
                 self._check_dimensions(kpi, self.measures[name])
-                groupings[name].update(kpi.dimensions)
-                if kpi.has_global:
-                    groupings[name].add(GLOBAL)
+                groupings[name] |= wanted
+                groupings[self.presence.get(name, name)] |= wanted
         return groupings
 
     @staticmethod
@@ -132,6 +148,10 @@ class Plan:
             if measure.per_window:
                 for window in WINDOWS:
                     yield f"{measure.name}@{window}", RESOLUTIONS.index(WINDOW_RESOLUTION[window])
+
+
+def _is_count(measure: Measure) -> bool:
+    return measure.quantity == COUNT and not measure.histogram
 
 
 def _slot(measure: Measure) -> int:

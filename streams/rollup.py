@@ -290,11 +290,11 @@ class Rollup:
             covers = self._timeline.windows[index]
             current, previous = series.window_sums(index)
             for kpi in kpis[index]:
-                if dims and not kpi.exists(total):
+                key = f"{kpi.kpi.name}|{kpi.window}|{dims}"
+                if dims and key not in self._published and not kpi.exists(total):
                     continue
                 computed = kpi.compute(current, previous if covers.previous else None)
                 before = kpi.compute(previous, None).value if covers.previous else None
-                key = f"{kpi.kpi.name}|{kpi.window}|{dims}"
                 content = (computed, before, covers.span, stamp[1])
                 if complete or self._published.get(key) != content:
                     self._published[key] = content

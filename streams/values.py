@@ -69,15 +69,17 @@ class WindowKpi:
         self._denominator = self._compile(kpi.denominator, plan) if kpi.denominator else ()
         self._fallback = self._compile(kpi.fallback_denominator, plan) if kpi.fallback_denominator else ()
         self._histogram = f"{kpi.numerator}#" if kpi.type == "percentile" else ""
-        terms = (*self._numerator, *self._denominator, *self._fallback)
-        named = (term.measure for term in terms if not plan.measures[term.measure.partition("@")[0]].base_only)
-        self._measures = tuple(dict.fromkeys(named))
+        self._presence = tuple(
+            dict.fromkeys(
+                f"{plan.presence[name]}@all" if plan.measures[name].per_window else plan.presence[name]
+                for name in plan.measure_names(kpi)
+                if not plan.measures[name].base_only
+            )
+        )
 
     def exists(self, total: Sums) -> bool:
         """Tell whether an event of the KPI's measures ever had the series' dimension value."""
-        if self._histogram:
-            return any(name.startswith(self._histogram) for name in total)
-        return any(measure in total for measure in self._measures)
+        return any(total.get(count) for count in self._presence)
 
     def compute(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         """Return the KPI of an interval; ``previous`` is the interval before, which only growth needs."""
