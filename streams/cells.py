@@ -78,10 +78,12 @@ class CellStore:
             offset: The last log offset they come from. Blocks recovered at or past it hold them already.
             newest_ms: Highest event time of the partition; cells beyond their retention behind it get nothing.
         """
-        for (dims, start_ms), sums in deltas.items():
-            for resolution in range(len(RESOLUTIONS)):
-                start = self._slice_start(resolution, start_ms)
-                if start + _RETENTION_MS[resolution] > newest_ms:
+        level: Deltas = deltas
+        for resolution in range(len(RESOLUTIONS)):
+            level = self._coarsen(level, resolution) if resolution else level
+            alive_after = newest_ms - _RETENTION_MS[resolution]
+            for (dims, start), sums in level.items():
+                if start > alive_after:
                     self._add_to(dims, resolution, start, sums, offset)
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
@@ -142,6 +144,19 @@ class CellStore:
         for (dims, resolution, _), block in self.blocks.items():
             for start, sums in block.slices.items():
                 yield dims, resolution, start, sums
+
+    def _coarsen(self, deltas: Deltas, resolution: int) -> Deltas:
+        """Add deltas up to the slices of a coarser resolution."""
+        coarser: Deltas = {}
+        for (dims, start_ms), sums in deltas.items():
+            place = (dims, self._slice_start(resolution, start_ms))
+            cell = coarser.get(place)
+            if cell is None:
+                coarser[place] = sums.copy()
+            else:
+                for measure, delta in sums.items():
+                    cell[measure] = cell.get(measure, 0) + delta
+        return coarser
 
     def _slice_start(self, resolution: int, at_ms: int) -> int:
         if resolution < _DAY:
