@@ -126,6 +126,7 @@ class _Pipeline(Collector):
         self.owners: dict[int, Publication] = {}
         self.dropped = 0
         self._counters = counters
+        self._version = _version()
         self._event_clock = settings.time.clock == "event"
         self._zeros = _zeros(settings.topics)
         self._latencies = [0] * (len(_LATENCIES_S) + 1)
@@ -152,7 +153,7 @@ class _Pipeline(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; `prometheus_client` calls it at a scrape."""
-        yield _gauge("build_info", {(_version(),): 1.0})
+        yield _gauge("build_info", {(self._version,): 1.0})
         yield _counter("series_dropped_total", {(): self.dropped})
         if self._counters is None:
             return
