@@ -26,7 +26,7 @@ _CLOUD_EVENT: Final[Document] = {
     "type": "object",
     "properties": {
         name: {"type": "string"}
-        for name in ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type")
+        for name in ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "content-type")
     },
 }
 

@@ -62,9 +62,15 @@ def dead_letter_headers() -> Document:
             "partition": text | {"description": "Its partition, decimal.", "pattern": "^[0-9]+$"},
             "offset": text | {"description": "Its offset, decimal.", "pattern": "^[0-9]+$"},
             "reason": text | {"description": "Why it could not be counted.", "enum": list(DEAD_LETTER_REASONS)},
+            "epoch": text | {"description": "How often that topic was made anew, decimal.", "pattern": "^[0-9]+$"},
             "field": text | {"description": "The JSON field at fault, dotted; empty when the whole message is."},
+            "found": text | {"description": "What stood there, shortened."},
+            "allowed": text | {"description": "What is allowed there."},
+            "failed_at": text | {"description": "When, UTC milliseconds, decimal.", "pattern": "^[0-9]+$"},
+            "cut_from": text | {"description": "Length of a message that was cut to fit; else left out."},
         },
-        "required": ["topic", "partition", "offset", "reason", "field"],
+        "patternProperties": {"^original-": text | {"description": "A header of the original message."}},
+        "required": ["topic", "partition", "offset", "epoch", "reason", "field", "found", "allowed", "failed_at"],
     }
 
 

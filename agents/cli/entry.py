@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed (a server, a file, a check), 2 wrong use (an option
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import os
 import sys
@@ -101,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:
     except (SalesPulseError, ServerError) as error:
         fail(str(error))
         return _EXIT_WRONG_USE if isinstance(error, UsageError) else _EXIT_FAILED
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
         fail("interrupted")
         return _EXIT_INTERRUPTED
     except BrokenPipeError:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.cli.options import command_options, run_async
 from agents.cli.output import remark, stderr
 from agents.cli.sending import Sender
-from agents.cli.source_topics import messages_held, require_topics
+from agents.cli.source_topics import cluster_id, messages_held, require_topics
 from agents.kafka import producer as kafka_producer
 from schemas.settings import Settings
 from streams.event_files import EventFiles
@@ -57,7 +57,7 @@ async def replay(
     """
     events = read_files(files, mapping)
     sent = await send_files(settings, events, files, rate=rate, restart=restart)
-    remark(f"{sent:,} events sent, {len(events):,} in all" if sent else "nothing left to send")
+    remark(f"{sent:,} events sent, {len(events):,} in all")
 
 
 def read_files(files: Sequence[Path], mapping: str | None) -> EventFiles:
@@ -79,8 +79,11 @@ async def send_files(
     """
     topics = settings.topics.sources()
     await require_topics(settings, sorted(topics.values()))
-    place = _progress_file(settings, events)
+    place = await _progress_file(settings, events)
     start = 0 if restart else await _resume_at(settings, place, len(events))
+    if start == len(events):
+        remark("all of it was sent before; --restart sends it again")
+        return 0
     if start:
         remark(f"going on after {start:,} events that were acknowledged before (--restart sends all again)")
     producer = await kafka_producer(settings, client_id=f"{settings.app.id}-replay")
@@ -110,10 +113,10 @@ async def send_files(
     return sender.acknowledged
 
 
-def _progress_file(settings: Settings, events: EventFiles) -> Path:
-    """One file for every combination of events, broker and topics."""
+async def _progress_file(settings: Settings, events: EventFiles) -> Path:
+    """One file for every combination of events, Kafka cluster and topics."""
     topics = ",".join(settings.topics.sources().values())
-    name = events.fingerprint(settings.kafka.bootstrap_servers, topics)
+    name = events.fingerprint(await cluster_id(settings), topics)
     return Path(settings.app.data_dir) / "replay" / f"{name}.json"
 
 

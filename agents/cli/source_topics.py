@@ -17,7 +17,8 @@ async def require_topics(settings: Settings, names: Iterable[str]) -> None:
         SalesPulseError: Some are missing; says how to make them.
     """
     async with admin(settings) as client:
-        missing = sorted(set(names) - set(await client.list_topics()))
+        present = {topic["topic"] for topic in await client.describe_topics(None)}
+    missing = sorted(set(names) - present)
     if missing:
         raise SalesPulseError(
             f"Kafka at {settings.kafka.bootstrap_servers} has no topic {', '.join(missing)}; "
@@ -25,13 +26,28 @@ async def require_topics(settings: Settings, names: Iterable[str]) -> None:
         )
 
 
-async def messages_held(settings: Settings, names: Iterable[str]) -> int:
-    """How many messages topics have ever taken: the sum of the ends of their partitions."""
+async def partitions_of(settings: Settings, names: Iterable[str]) -> list[TopicPartition]:
+    """All partitions of those of these topics that exist; raises UnavailableError."""
+    wanted = set(names)
     async with admin(settings) as client:
-        described = await client.describe_topics(list(names))
-    partitions = [
+        # All are asked for: asking by name would make a missing one on some brokers.
+        described = await client.describe_topics(None)
+    return [
         TopicPartition(topic["topic"], partition["partition"])
         for topic in described
+        if topic["topic"] in wanted
         for partition in topic["partitions"]
     ]
-    return sum((await end_offsets(settings, partitions)).values())
+
+
+async def messages_held(settings: Settings, names: Iterable[str]) -> int:
+    """How many messages topics have ever taken: the sum of the ends of their partitions."""
+    partitions = await partitions_of(settings, names)
+    return sum((await end_offsets(settings, partitions)).values()) if partitions else 0
+
+
+async def cluster_id(settings: Settings) -> str:
+    """The name a Kafka cluster gave itself; it stays when its addresses change. Raises UnavailableError."""
+    async with admin(settings) as client:
+        found = (await client.describe_cluster()).get("cluster_id")
+    return str(found or settings.kafka.bootstrap_servers)

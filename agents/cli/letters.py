@@ -1,0 +1,119 @@
+"""Dead letters as the command line works with them: read, chosen, judged anew, corrected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from agents.cli.source_topics import partitions_of
+from agents.kafka import read_to_end
+from schemas.asyncapi import source_of
+from schemas.decode import decode
+from schemas.errors import InvalidEvent, SalesPulseError, UsageError
+from schemas.settings import Settings
+from streams.deadletters import DeadLetter, from_message
+from streams.normalise import Normaliser
+
+
+class Numbered(NamedTuple):
+    """A dead letter and its number: its offset in the dead-letter topic, behind the partition if there are several."""
+
+    number: str
+    letter: DeadLetter
+
+
+async def read_letters(settings: Settings) -> list[Numbered]:
+    """Read the whole dead-letter topic, oldest first; a letter that intake sent again comes once.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        SalesPulseError: There is no dead-letter topic.
+    """
+    topic = settings.topics.deadletter
+    partitions = await partitions_of(settings, [topic])
+    if not partitions:
+        raise SalesPulseError(
+            f"Kafka at {settings.kafka.bootstrap_servers} has no topic {topic}; `salespulse topics create` makes it"
+        )
+    found: dict[tuple[str, int, int, int], Numbered] = {}
+    async for records in read_to_end(settings, partitions):
+        for record in records:
+            letter = from_message(record.key, record.value, record.headers)
+            if letter is not None:
+                number = str(record.offset) if len(partitions) == 1 else f"{record.partition}:{record.offset}"
+                found.setdefault(letter.source, Numbered(number, letter))
+    return sorted(found.values(), key=lambda each: each.letter.failed_at_ms)
+
+
+def choose(letters: list[Numbered], numbers: tuple[str, ...], topic: str | None, reason: str | None) -> list[Numbered]:
+    """Those of these numbers, this source topic and this reason; what is not given does not restrict.
+
+    Raises:
+        UsageError: A number that is none.
+    """
+    known = {each.number for each in letters}
+    unknown = [number for number in numbers if number not in known]
+    if unknown:
+        raise UsageError(f"there is no dead letter {', '.join(unknown)}; `salespulse dlq list` shows their numbers")
+    return [
+        each
+        for each in letters
+        if (not numbers or each.number in numbers)
+        and topic in (None, each.letter.topic)
+        and reason in (None, each.letter.reason)
+    ]
+
+
+def why_not_counted(settings: Settings, letter: DeadLetter) -> InvalidEvent | None:
+    """What is wrong with a letter's message by today's settings; None when it would be counted."""
+    if letter.cut_from:
+        return InvalidEvent("too_large", "", f"{letter.cut_from} bytes", "less; only its beginning was kept")
+    try:
+        event = decode(letter.value, letter.headers, settings.intake.max_event_bytes)
+        Normaliser(settings).row(event, 0, 0, time.time_ns() // 1_000_000)
+    except InvalidEvent as error:
+        return error
+    belongs = settings.topics.sources()[source_of(str(event.__struct_config__.tag))]
+    if letter.topic != belongs:
+        return InvalidEvent("wrong_topic", "event_type", str(event.__struct_config__.tag), f"on {belongs}")
+    return None
+
+
+def correct(each: Numbered, changes: Mapping[str, str]) -> bytes | None:
+    """A letter's value with fields set: dotted names, values in JSON or else as text.
+
+    Raises:
+        UsageError: The value is no JSON object, or a field cannot be set in it.
+    """
+    if not changes:
+        return each.letter.value
+    try:
+        body: Any = orjson.loads(each.letter.value or b"")
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise UsageError(
+            f"--set: dead letter {each.number} is no JSON object ({each.letter.reason}); nothing to set in it"
+        )
+    for name, text in changes.items():
+        _set(body, name, text, each.number)
+    return orjson.dumps(body)
+
+
+def _set(body: dict[str, Any], name: str, text: str, number: str) -> None:
+    *path, last = name.split(".")
+    place: Any = body
+    for part in path:
+        place = place[int(part)] if isinstance(place, list) and part.isdigit() else place.get(part, None)
+        if not isinstance(place, dict | list):
+            raise UsageError(f"--set: {name}: dead letter {number} has no object {part}")
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = text
+    if isinstance(place, list):
+        raise UsageError(f"--set: {name}: dead letter {number} has a list there; name one of its fields")
+    place[last] = value
