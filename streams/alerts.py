@@ -76,7 +76,6 @@ class ConversionMonitor:
         """
         seen = self._series.setdefault(series, _Series())
         if quality != "live" or watermark_ms is None:
-            seen.start_over()
             return []
         end_ms = watermark_ms - watermark_ms % MINUTE_MS
         if seen.evaluated_ms is not None:

@@ -9,6 +9,7 @@ from schemas.alerts import Alert, fingerprint, parse_alert
 from schemas.kpi import Quality
 from schemas.settings import Settings, settings_from
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from streams import alert_statistics
 from streams.alerts import ConversionMonitor
 from tests.unit.streams.conversion_floor import DAY_MINUTES, WEEK_MINUTES, Drop, Floor, simulate, steady
 
@@ -132,6 +133,16 @@ def test_a_gap_between_evaluations_starts_the_count_over() -> None:
     assert [len(each) for each in said] == [0, 0, 0, 0, 1]
 
 
+def test_values_that_are_late_for_a_moment_do_not_start_the_count_over() -> None:
+    floor = steady(600, 30, HISTORY + 300, Drop(HISTORY, HISTORY + 300, 0.3))
+    monitor = ConversionMonitor(SETTINGS)
+    said = []
+    for minute in range(HISTORY + 60, HISTORY + 66):
+        assert monitor.evaluate("", floor.counts, minute * MINUTE_MS, "catching_up") == []
+        said.append(len(monitor.evaluate("", floor.counts, minute * MINUTE_MS + 30_000, "live")))
+    assert said == [0, 0, 1, 0, 0, 0]
+
+
 def test_a_restart_neither_repeats_nor_forgets_an_alert() -> None:
     drop = Drop(HISTORY, HISTORY + 120, 0.3)
     floor = steady(600, 30, HISTORY + 2 * DAY_MINUTES, drop)
@@ -175,6 +186,15 @@ def test_thirty_ordinary_days_give_next_to_no_false_alerts(an_hour: int, allowed
         false_alerts += sum(alert.state == "firing" for alert in said)
     print(f"{an_hour} conversions an hour: {false_alerts} false alerts in 60 days (seeds 11, 12)")
     assert false_alerts <= allowed
+
+
+def test_without_the_drift_term_ordinary_weeks_would_be_alerts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_statistics, "_PRIOR_WEEKS", 10**9)  # nothing is learned either
+    floor = simulate(Random(11), HISTORY + 30 * DAY_MINUTES, 360)
+    said = run(floor, HISTORY, settings=settings_from({"alerts": {"tau": 0}}))
+    false_alerts = sum(alert.state == "firing" for alert in said)
+    print(f"360 conversions an hour, no drift term: {false_alerts} false alerts in 30 days (seed 11)")
+    assert false_alerts >= 5
 
 
 @pytest.mark.parametrize(("an_hour", "within_minutes"), [(36, 600), (360, 60), (3_600, 30)])
