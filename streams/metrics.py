@@ -74,7 +74,7 @@ class Exporter:
         GCCollector(registry=self._registry)
 
     async def publish(self, publication: Publication) -> None:
-        """Take over what one owner publishes. Never waits; latency is counted from ``produced_ms``.
+        """Take over what one owner publishes. Never waits.
 
         Raises:
             CatalogueError: A value of a KPI that is not in the catalogue.
@@ -98,7 +98,7 @@ class Exporter:
         self._pipeline.owners.pop(owner, None)
 
     def observe_latency(self, seconds: float) -> None:
-        """Count one latency, event in to KPI out; :meth:`publish` does so for publications that know when."""
+        """Count one latency, event in to KPI out: to be called when the KPI topics have the values."""
         self._pipeline.observe(seconds)
 
     def render(self) -> bytes:
@@ -133,7 +133,7 @@ class _Pipeline(Collector):
         self._latency_sum_s = 0.0
 
     def saw(self, publication: Publication) -> None:
-        """Remember how fresh the owner is, not its values; count how long its newest event took."""
+        """Remember how fresh the owner is, without its values."""
         self.owners[publication.owner] = Publication(
             owner=publication.owner,
             position=publication.position,
@@ -143,8 +143,6 @@ class _Pipeline(Collector):
             emitted_at_ms=publication.emitted_at_ms,
             values=(),
         )
-        if publication.produced_ms is not None:
-            self.observe((publication.emitted_at_ms - publication.produced_ms) / 1000)
 
     def observe(self, seconds: float) -> None:
         """Count one latency."""
