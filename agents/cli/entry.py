@@ -24,8 +24,8 @@ from schemas.errors import SalesPulseError, UsageError
 
 _COMMANDS: Final = {
     "up": "agents.cli.up",
-    "worker": "agents.cli.serve",
-    "wall": "agents.cli.serve",
+    "worker": "agents.cli.worker",
+    "wall": "agents.cli.wall",
     "topics": "agents.cli.topics",
     "simulate": "agents.cli.simulate",
     "replay": "agents.cli.replay",

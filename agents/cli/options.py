@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
+import msgspec
 
 from agents.cli.running import with_running
 from schemas.errors import UsageError
@@ -58,6 +59,21 @@ def window_option(function: Callable[P, R]) -> Callable[P, R]:
     return click.option(
         "--window", type=click.Choice(WINDOWS), default="30d", show_default=True, help="Over which time"
     )(function)
+
+
+def port_option(function: Callable[P, R]) -> Callable[P, R]:
+    """Add --port to a server's command."""
+    return click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [default: http.port]")(
+        function
+    )
+
+
+def with_port(settings: Settings, port: int | None) -> Settings:
+    """Settings with another port, if one is given."""
+    if port is None:
+        return settings
+    replace = msgspec.structs.replace
+    return replace(settings, http=replace(settings.http, port=port))
 
 
 def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:

@@ -16,11 +16,10 @@ from rich.table import Table
 
 from agents.brokers import Broker, BrokerKind, RedisServer, start_broker
 from agents.cli.logs import log_to_file
-from agents.cli.options import command_options, run_async
+from agents.cli.options import command_options, run_async, with_port
 from agents.cli.output import remark, stderr, stdout
 from agents.cli.replay import read_files, send_files
 from agents.cli.running import Running, alone
-from agents.cli.serve import with_port
 from agents.cli.signals import first_of, stop_signal
 from agents.cli.simulate import floor_config, send_live
 from agents.topics import create_topics

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agents.cli.entry import run
@@ -8,8 +9,8 @@ from agents.cli.running import Running, alone, find_running, with_running
 from agents.cli.units import show_duration, show_value
 from schemas.catalogue import KPIS
 from schemas.errors import UsageError
-from schemas.settings import Settings
 from schemas.kpi import Unit
+from schemas.settings import Settings
 
 COMMANDS = {
     ("up",): "--broker",
@@ -165,7 +166,7 @@ RUNNING = Running(
 )
 
 
-def test_commands_find_the_servers_of_a_running_up_and_only_while_it_runs(tmp_path: Path) -> None:
+def test_commands_find_the_servers_of_a_running_up_and_only_while_it_runs() -> None:
     settings = Settings()
     data_dir = Path(settings.app.data_dir)
     assert with_running(settings) == settings
@@ -192,8 +193,6 @@ def test_settings_that_name_a_server_are_not_overruled_by_a_running_up() -> None
     settings = Settings()
     with alone(Path(settings.app.data_dir)) as announce:
         announce(RUNNING)
-        import msgspec
-
         own = msgspec.structs.replace(settings, redis=msgspec.structs.replace(settings.redis, url="redis://elsewhere"))
         assert with_running(own) == own
 
