@@ -19,7 +19,8 @@ from aiokafka import (
     OffsetAndMetadata,
     TopicPartition,
 )
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -39,10 +40,14 @@ __all__ = [
     "AIOKafkaConsumer",
     "AIOKafkaProducer",
     "CommitFailedError",
+    "ConfigResource",
+    "ConfigResourceType",
     "ConsumerRebalanceListener",
     "ConsumerRecord",
     "IllegalStateError",
     "KafkaError",
+    "NewPartitions",
+    "NewTopic",
     "NoOffsetForPartitionError",
     "OffsetAndMetadata",
     "OffsetOutOfRangeError",

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.frames import decode_frame, encode_frame
+from schemas.frames import encode_frame
 from schemas.rows import Frame, Row
 from streams.merge import Merger
 from streams.router import Commit, Router, log_partition, split
+from tests.log_rule import take
 
 LOGS = 3
 ACCOUNTS = [f"a-{number}" for number in range(12)]
@@ -98,26 +99,6 @@ class Worker:
         self.world.committed = {number: (done.offset, done.metadata) for (_, number), done in commits.items()}
 
 
-def fold(frames: list[bytes], numbers: int) -> tuple[list[tuple[int, int]], list[int | None]]:
-    """The rule of the log's reader: accepted (source, offset), and how far each source is covered."""
-    covered: list[int | None] = [None] * numbers
-    accepted: list[tuple[int, int]] = []
-    for frame in map(decode_frame, frames):
-        taken: dict[int, tuple[int, int]] = {}
-        for index, section in enumerate(frame.sections):
-            before = covered[section.partition]
-            joins = section.base if before is None else section.start <= before
-            if joins:
-                taken[index] = (section.partition, before if before is not None else section.start)
-                covered[section.partition] = max(before or 0, section.end)
-        accepted += [
-            (taken[one.section][0], one.offset)
-            for one in frame.rows
-            if one.section in taken and one.offset >= taken[one.section][1]
-        ]
-    return accepted, covered
-
-
 def play(world: World, action: tuple[object, ...]) -> None:
     match action:
         case "read", int(number), int(count):
@@ -154,15 +135,16 @@ def test_every_row_is_folded_once_and_nothing_is_refused_for_ever(
     world.worker.commit()
 
     for log in range(LOGS):
-        accepted, covered = fold(world.log[log], len(sources))
+        accepted, covered = take(world.log[log])
         expected = [
             (number, offset)
             for number, source in enumerate(sources)
             for offset, record in enumerate(source)
             if record is not None and log_partition(record[0], LOGS) == log
         ]
-        assert sorted(accepted) == expected, f"log partition {log}"
-        assert covered == [len(source) for source in sources], f"log partition {log}"
+        assert sorted((place[1], one.offset) for place, one in accepted) == expected, f"log partition {log}"
+        ends = {("t", number, 3): len(source) for number, source in enumerate(sources)}
+        assert covered == ends, f"log partition {log}"
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,0 +1,204 @@
+"""Topics on a broker: make them, check them, and accept a source topic that was made anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from agents.kafka import (
+    AIOKafkaAdminClient,
+    ConfigResource,
+    ConfigResourceType,
+    KafkaError,
+    NewTopic,
+    OffsetAndMetadata,
+    TopicPartition,
+    admin,
+    committed_offsets,
+    consumer,
+)
+from schemas.errors import IntakeStopped, UnavailableError, UsageError
+from schemas.settings import Settings
+from schemas.topics import TABLES, TopicSpec, all_topics, changelog_topic
+from streams.router import Commit
+
+_VISIBLE_DEADLINE_S: Final = 20.0
+_EXISTS: Final = 36
+
+
+def intake_group(settings: Settings) -> str:
+    """Return the name of the consumer group of all intakes."""
+    return f"{settings.app.id}-intake"
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing; those that are there stay as they are.
+
+    Returns:
+        The names of those made.
+
+    Raises:
+        UnavailableError: No broker answers, or the topics do not show up.
+        UsageError: The broker refuses one, or one is there with a partition count that cannot work.
+    """
+    specs = _specs(settings)
+    async with admin(settings) as client:
+        present = await _partition_counts(client)
+        _refuse(_wrong_counts(settings, specs, present))
+        wanted = [spec for spec in specs if spec.name not in present]
+        if wanted:
+            await _create(client, wanted, settings.kafka.replication_factor)
+            await _until_visible(client, {spec.name for spec in wanted})
+    return [spec.name for spec in wanted]
+
+
+async def check_topics(settings: Settings) -> list[str]:
+    """Compare the broker's topics with what the product needs.
+
+    Returns:
+        A line for every problem: which topic, what was found, what is needed; empty when all is right.
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    specs = _specs(settings)
+    async with admin(settings) as client:
+        present = await _partition_counts(client)
+        missing = [f"topic {spec.name} does not exist" for spec in specs if spec.name not in present]
+        sources = set(settings.topics.sources().values())
+        ours = [spec for spec in specs if spec.name in present and spec.name not in sources]
+        wrong_settings = _wrong_configs(ours, await _configs(client, ours))
+    return missing + _wrong_counts(settings, specs, present) + wrong_settings
+
+
+async def accept(settings: Settings, topic: str) -> int:
+    """Take a source topic as made anew: intake starts at its beginning, under the next epoch. No worker may run.
+
+    Returns:
+        The new epoch.
+
+    Raises:
+        UsageError: The topic is no source topic, does not exist, or workers are running.
+        UnavailableError: No broker answers.
+    """
+    sources = sorted(settings.topics.sources().values())
+    if topic not in sources:
+        raise UsageError(f"{topic} is no source topic; those are {', '.join(sources)}")
+    async with admin(settings) as client:
+        count = (await _partition_counts(client)).get(topic)
+    if count is None:
+        raise UsageError(f"topic {topic} does not exist; `salespulse topics create` makes it")
+    partitions = [TopicPartition(topic, number) for number in range(count)]
+    committed = await committed_offsets(settings, intake_group(settings), partitions)
+    epochs = [Commit.parse(kept.offset, kept.metadata, 0).epoch for kept in committed.values()]
+    epoch = max(epochs, default=0) + 1
+    client_id = f"{settings.app.id}-accept"
+    reader = await consumer(settings, client_id=client_id, group_id=intake_group(settings), assignment=partitions)
+    try:
+        begins: Mapping[TopicPartition, int] = await reader.beginning_offsets(partitions)
+        starts = {tp: Commit(begins[tp], epoch, base=True) for tp in partitions}
+        await reader.commit({tp: OffsetAndMetadata(start.offset, start.metadata) for tp, start in starts.items()})
+    except KafkaError as error:
+        raise UsageError(f"{topic} cannot be accepted while workers run; stop them first ({error})") from None
+    finally:
+        await reader.stop()
+    return epoch
+
+
+def not_where_it_was(topic: str, partition: int, found: str) -> IntakeStopped:
+    """Return the error of a source partition that does not hold what was committed."""
+    return IntakeStopped(
+        f"{topic} partition {partition}: {found}. Was the topic deleted and made again, or its data removed unread?"
+        f" Stop all workers, run `salespulse topics accept {topic}` to take it in from its beginning, and start again"
+    )
+
+
+def _specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    kafka = settings.kafka
+    return all_topics(settings.topics, settings.app.id, kafka.partitions, kafka.source_partitions)
+
+
+async def _partition_counts(client: AIOKafkaAdminClient) -> dict[str, int]:
+    """Ask for all topics: asking by name would make a missing one on Tansu."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics(None)}
+
+
+def _wrong_counts(settings: Settings, specs: Iterable[TopicSpec], present: Mapping[str, int]) -> list[str]:
+    together = {settings.topics.log, settings.topics.cells}
+    together |= {changelog_topic(settings.app.id, table) for table in TABLES}
+    wrong: dict[int, list[str]] = {}
+    for spec in specs:
+        if spec.name in together and present.get(spec.name, spec.partitions) != spec.partitions:
+            wrong.setdefault(present[spec.name], []).append(spec.name)
+    return [
+        f"partitions of {', '.join(names)}: found {count}, kafka.partitions is {settings.kafka.partitions}, and these"
+        " are read together; change the setting back, or use a new app.id and topic names"
+        for count, names in sorted(wrong.items())
+    ]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise UsageError("; ".join(problems))
+
+
+async def _create(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec], replicas: int) -> None:
+    new = [NewTopic(spec.name, spec.partitions, replicas, topic_configs=dict(spec.config)) for spec in specs]
+    try:
+        response = await client.create_topics(new)
+    except KafkaError as error:
+        raise UnavailableError(f"the broker did not make the topics: {error}") from None
+    for name, code, message in response.topic_errors:
+        if code not in (0, _EXISTS):
+            raise UsageError(f"the broker refuses topic {name}: {message or f'error {code}'}")
+
+
+async def _until_visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
+    """A broker answers before all of it knows a new topic; clients that come at once would not find it."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _VISIBLE_DEADLINE_S
+    while True:
+        topics: list[dict[str, Any]] = await client.describe_topics(None)
+        ready = {topic["topic"] for topic in topics if all(part["leader"] >= 0 for part in topic["partitions"])}
+        if names <= ready:
+            return
+        if loop.time() > deadline:
+            raise UnavailableError(f"topics were made but have no leader yet: {', '.join(sorted(names - ready))}")
+        await asyncio.sleep(0.05)
+
+
+async def _configs(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec]) -> dict[str, dict[str, str]]:
+    """Topic -> setting -> value; without topics whose settings the broker does not tell (Tansu)."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
+    if not resources:
+        return {}
+    try:
+        responses = await client.describe_configs(resources)
+    except KafkaError:
+        return {}
+    return {
+        resource[3]: {entry[0]: str(entry[1]) for entry in resource[4]}
+        for response in responses
+        for resource in response.resources
+        if resource[0] == 0
+    }
+
+
+def _wrong_configs(specs: Iterable[TopicSpec], found: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return [
+        f"topic {spec.name}: {name} is {found[spec.name][name]}, needed is {needed}"
+        f"{'' if name == 'cleanup.policy' else ' or more'}"
+        for spec in specs
+        for name, needed in spec.config.items()
+        if name in found.get(spec.name, {}) and not _suffices(found[spec.name][name], needed)
+    ]
+
+
+def _suffices(found: str, needed: str) -> bool:
+    """Texts must be equal; of numbers more will do, and -1 is without limit."""
+    try:
+        have, want = int(found), int(needed)
+    except ValueError:
+        return found == needed
+    return have == -1 or (want != -1 and have >= want)
