@@ -17,7 +17,8 @@ async def on_change(
         act: What to do.
         interval_s: Least time between the starts of two acts.
         idle_s: Longest time without one.
-        share: Greatest share of the time it may take; the more an act takes, the rarer it is.
+        share: Greatest share of a core it may take while more comes in; the more it takes, the rarer it is, down to
+            once in ``2 * idle_s``. Waiting for a server is not counted.
     """
     while True:
         try:
@@ -26,10 +27,10 @@ async def on_change(
         except TimeoutError:
             pass
         changed.clear()
-        started = time.monotonic()
+        started, started_cpu = time.monotonic(), time.thread_time()
         await act()
-        took = time.monotonic() - started
-        await asyncio.sleep(max(interval_s - took, took * (1 / share - 1)))
+        took, took_cpu = time.monotonic() - started, time.thread_time() - started_cpu
+        await asyncio.sleep(max(interval_s - took, min(took_cpu / share - took, 2 * idle_s)))
 
 
 async def every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:

@@ -13,7 +13,7 @@ from streams.publication import Publication, Published
 
 EVENT_TYPE: Final = "salespulse.kpi.changed.v1"
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 
 
 class KpiTopics:
@@ -58,7 +58,7 @@ class KpiTopics:
 
     def _headers(self, value: Published) -> Headers:
         kpi = value.value
-        return (
+        return [
             ("ce_specversion", b"1.0"),
             ("ce_type", EVENT_TYPE.encode()),
             ("ce_source", self._source),
@@ -66,4 +66,4 @@ class KpiTopics:
             ("ce_subject", value.key.encode()),
             ("ce_time", kpi.emitted_at.encode()),
             ("content-type", b"application/json"),
-        )
+        ]

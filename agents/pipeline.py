@@ -16,7 +16,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -331,11 +331,11 @@ class Pipeline:
         for owner, (position, _, _) in written.items():
             _acknowledge(self._messages.get(owner), position)
 
-    def publications(self) -> Iterable[Publication]:
-        """Bring every owned rollup that has caught up to the present; yields what changed."""
+    def publications(self, busy: Container[int] = ()) -> Iterable[Publication]:
+        """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed."""
         now_ms = wall_ms()
         for owner, rollup in list(self.rollups.items()):
-            if rollup.position + 1 < self._caught_up_at[owner]:
+            if owner in busy or rollup.position + 1 < self._caught_up_at[owner]:
                 continue
             publication = rollup.publication(now_ms, complete=owner not in self._published)
             if publication is not None:
@@ -343,9 +343,9 @@ class Pipeline:
                 yield publication
 
     @property
-    def recovering(self) -> list[int]:
-        """Owners whose cells are not yet read up to where they ended at assignment."""
-        return [owner for owner, rollup in self.rollups.items() if rollup.position + 1 < self._caught_up_at[owner]]
+    def unpublished(self) -> list[int]:
+        """Owners that have not published yet, because their cells are still being read."""
+        return sorted(set(self.rollups) - self._published)
 
 
 def _acknowledge(waiting: deque[tuple[int, Any]] | None, offset: int) -> None:

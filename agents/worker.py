@@ -25,6 +25,7 @@ from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
 from streams.metrics import Exporter
 from streams.plan import Plan
+from streams.publication import Publication
 from streams.redis_view import RedisSink
 
 _LOG: Final = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Worker:
         self._app: App | None = None
         self._runner: web.AppRunner | None = None
         self._stopped = asyncio.Event()
-        self._intake_task: asyncio.Task[None] | None = None
+        self._sending: dict[int, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Connect, recover and begin; returns when the first assignment is recovered.
@@ -78,7 +79,7 @@ class Worker:
         await self.alerting.restore()
         self._runner, self.url = await serve(settings, worker_routes(self, self.exporter), self._extra_routes)
         await self.intake.start()
-        self._intake_task = self._spawn(self.intake.run())
+        self._spawn(self.intake.run())
         self._app = build_app(settings, self.pipeline)
         self.pipeline.on_lost = self._forget
         await self._start_app(self._app)
@@ -119,8 +120,8 @@ class Worker:
         pipeline = self.pipeline
         if not pipeline.folds:
             reasons.append("no log partition is assigned yet")
-        if pipeline.recovering:
-            reasons.append(f"reading cells of partitions {pipeline.recovering}")
+        if pipeline.unpublished:
+            reasons.append(f"no values yet of partitions {pipeline.unpublished}")
         qualities = {rollup.quality(wall_ms()) for rollup in pipeline.rollups.values()}
         reasons += [f"values are {quality}" for quality in sorted(qualities - {"live"})]
         if self.redis.problem:
@@ -155,12 +156,19 @@ class Worker:
         return task
 
     async def _publish(self) -> None:
-        for publication in self.pipeline.publications():
-            await self.kpi_topics.publish(publication)
+        """Hand what changed to every sink; an owner whose values Kafka has not acknowledged yet waits for its turn."""
+        self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
+        for publication in self.pipeline.publications(busy=self._sending.keys()):
             await self.redis.publish(publication)
             await self.exporter.publish(publication)
-            if publication.produced_ms is not None:
-                self.exporter.observe_latency((wall_ms() - publication.produced_ms) / 1000)
+            if publication.values:
+                self._sending[publication.owner] = self._spawn(self._send(publication))
+
+    async def _send(self, publication: Publication) -> None:
+        await self.kpi_topics.publish(publication)
+        if publication.produced_ms is not None:
+            self.exporter.observe_latency((wall_ms() - publication.produced_ms) / 1000)
+        self.pipeline.rolled.set()
 
     def _forget(self, owner: int) -> None:
         self.redis.forget(owner)
@@ -172,6 +180,7 @@ class Worker:
         for task in self._tasks:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 return task.exception()
+        self._tasks = [task for task in self._tasks if not task.done()]
         app = self._app
         if app is not None and not self._stopped.is_set() and (app.crashed or app.should_stop):
             return app.crash_reason or SalesPulseError("the Kafka consumer stopped by itself; see the log")
