@@ -6,7 +6,18 @@ replicated one, not a cluster: what one owner says is written in one atomic step
 
 from streams.redis_view.freshness import Freshness
 from streams.redis_view.query import Query, Selection
-from streams.redis_view.reader import Answer, RedisReader, Update, Updates
+from streams.redis_view.reader import Answer, RedisReader, Update, Updates, as_stale, entry_order
 from streams.redis_view.sink import RedisSink
 
-__all__ = ["Answer", "Freshness", "Query", "RedisReader", "RedisSink", "Selection", "Update", "Updates"]
+__all__ = [
+    "Answer",
+    "Freshness",
+    "Query",
+    "RedisReader",
+    "RedisSink",
+    "Selection",
+    "Update",
+    "Updates",
+    "as_stale",
+    "entry_order",
+]

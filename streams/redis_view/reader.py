@@ -44,6 +44,11 @@ class Update(msgspec.Struct, frozen=True):
     key: str
     payload: bytes
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """Its place in the stream."""
+        return entry_order(self.id)
+
 
 class Updates(msgspec.Struct, frozen=True):
     """What has changed since an entry.
@@ -119,9 +124,9 @@ class RedisReader:
             pipe.xrevrange(self._keys.updates, count=1)
             pipe.xrange(self._keys.updates, min=f"({since}", count=_AT_MOST)
             time, meta, first, last, found = await pipe.execute()
-        first_id, last_id = (_number(entry[0][0].decode()) if entry else (0, 0) for entry in (first, last))
+        first_id, last_id = (entry_order(entry[0][0].decode()) if entry else (0, 0) for entry in (first, last))
         # Nothing below a capped stream's first entry is known; and one that ends before `since` is another stream.
-        gap = first_id > _number(since) or last_id < _number(since) or len(found) == _AT_MOST
+        gap = first_id > entry_order(since) or last_id < entry_order(since) or len(found) == _AT_MOST
         entries = [Update(entry_id.decode(), body[b"key"].decode(), body[b"value"]) for entry_id, body in found]
         at = last[0][0].decode() if last else "0-0"
         return Updates(self._judge(time, meta), entries, at, gap)
@@ -198,6 +203,7 @@ def _held(fields: Iterable[str], found: Iterable[bytes | None]) -> dict[str, byt
     return {field: payload for field, payload in zip(fields, found, strict=True) if payload is not None}
 
 
-def _number(entry_id: str) -> tuple[int, int]:
+def entry_order(entry_id: str) -> tuple[int, int]:
+    """Return milliseconds and sequence number of an entry of the stream, which sort as the entries do."""
     milliseconds, _, sequence = entry_id.partition("-")
     return int(milliseconds), int(sequence or 0)

@@ -1,0 +1,141 @@
+"""Brings changes from Redis to everyone who listens: one reader of the stream of updates for any number of clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from schemas.errors import UnavailableError
+from streams.redis_view import Freshness, Query, RedisReader, Update, entry_order
+
+_POLL_S: Final = 1.0
+_GATHER_S: Final = 0.05
+_MOST_PENDING: Final = 5_000
+
+
+class Subscriber:
+    """What one client has not been sent yet: the newest value of each series it asked for.
+
+    Attributes:
+        query: What it asked for.
+        wake: Set when there is something to send.
+        freshness: The newest, or None before the first.
+        reset: Whether it needs a snapshot: it is new, or so slow that deltas would cost more, or some were lost.
+        since: Entries up to this one are in its snapshot already.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.wake = asyncio.Event()
+        self.freshness: Freshness | None = None
+        self.reset = True
+        self.since = "0-0"
+        self._pending: dict[str, Update] = {}
+
+    def offer(self, freshness: Freshness, entries: list[Update]) -> None:
+        """Take what is new."""
+        self.freshness = freshness
+        for entry in entries:
+            kpi, window, dims = entry.key.split("|", 2)
+            if self.query.matches(kpi, window, dims):
+                self._pending[entry.key] = entry
+        if len(self._pending) > _MOST_PENDING:
+            self.ask_snapshot()
+        self.wake.set()
+
+    def ask_snapshot(self) -> None:
+        """Have a snapshot sent instead of what is pending."""
+        self._pending.clear()
+        self.reset = True
+        self.wake.set()
+
+    def take(self) -> list[Update]:
+        """Take out what is pending and not in the snapshot."""
+        pending, self._pending = self._pending, {}
+        return [entry for entry in pending.values() if entry.order > entry_order(self.since)]
+
+
+class Hub:
+    """Reads changes while anybody listens.
+
+    Args:
+        reader: The live view.
+    """
+
+    def __init__(self, reader: RedisReader) -> None:
+        self._reader = reader
+        self._subscribers: set[Subscriber] = set()
+        self._pump_task: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._last_id = ""
+        self._shown: Freshness | None = None
+
+    @asynccontextmanager
+    async def subscribed(self, query: Query) -> AsyncIterator[Subscriber]:
+        """Listen to what a query asks for."""
+        subscriber = Subscriber(query)
+        self._subscribers.add(subscriber)
+        if self._pump_task is None:
+            self._pump_task = asyncio.create_task(self._pump(), name="wall-hub")
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+            if not self._subscribers and self._pump_task is not None:
+                task, self._pump_task = self._pump_task, None
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _pump(self) -> None:
+        listening = asyncio.create_task(self._listen(), name="wall-hub-listen")
+        self._last_id = ""
+        try:
+            while True:
+                self._news.clear()
+                await self._poll()
+                try:
+                    async with asyncio.timeout(_POLL_S):
+                        await self._news.wait()
+                    await asyncio.sleep(_GATHER_S)  # the other owners write in the same moment
+                except TimeoutError:
+                    pass  # how fresh the values are changes by itself
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        async for _ in self._reader.changes():
+            self._news.set()
+
+    async def _poll(self) -> None:
+        try:
+            if not self._last_id:
+                self._last_id = (await self._reader.read(Query(()))).last_id
+            updates = await self._reader.updates(self._last_id)
+        except UnavailableError:
+            self._show_silence()
+            return
+        self._last_id = updates.last_id
+        for subscriber in self._subscribers:
+            if updates.gap:
+                subscriber.ask_snapshot()
+            elif updates.entries or _differ(self._shown, updates.freshness) or subscriber.reset:
+                subscriber.offer(updates.freshness, updates.entries)
+        self._shown = updates.freshness
+
+    def _show_silence(self) -> None:
+        """Redis is away: what is shown is stale, as nobody knows what has become of it."""
+        nothing = Freshness(None, None, "stale", 0, None, 0)
+        silent = msgspec.structs.replace(self._shown or nothing, quality="stale")
+        if _differ(self._shown, silent):
+            for subscriber in self._subscribers:
+                subscriber.offer(silent, [])
+        self._shown = silent
+
+
+def _differ(one: Freshness | None, other: Freshness) -> bool:
+    return one is None or (one.as_of, one.watermark, one.quality) != (other.as_of, other.watermark, other.quality)

@@ -1,0 +1,199 @@
+"""The OpenAPI 3.1 document of the HTTP API, generated from the same types and names that the handlers use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any, Final, get_args
+
+import msgspec
+
+from schemas.alerts import Alert
+from schemas.declare import Kpi
+from schemas.kpi import KpiValue, Quality
+from schemas.windows import WINDOWS
+
+Document = dict[str, Any]
+_REFERENCE: Final = "#/components/schemas/{name}"
+
+
+def openapi(kpis: Mapping[str, Kpi], dimensions: Iterable[str], *, token: bool) -> Document:
+    """Describe the API.
+
+    Args:
+        kpis: Those in force, by name.
+        dimensions: All of them.
+        token: Whether requests need the token of the settings.
+    """
+    (value, alert, kpi), schemas = msgspec.json.schema_components((KpiValue, Alert, Kpi), ref_template=_REFERENCE)
+    paths: Document = {
+        "/api/v1/kpis": _values(kpis, list(dimensions), value),
+        "/api/v1/stream": _stream(kpis, list(dimensions)),
+        "/api/v1/history": _history(kpis),
+        "/api/v1/catalogue": {"get": _get("catalogue", "Every KPI and what it is", _object(kpis=_array(kpi)))},
+        "/api/v1/alerts": {"get": _get("alerts", "The last transition of every alert", _object(alerts=_array(alert)))},
+        "/openapi.json": {"get": _open("openapi", "This document", "application/json")},
+        "/healthz": {"get": _open("healthz", "Whether the server is alive", "application/json")},
+        "/readyz": {"get": _ready()},
+        "/metrics": {"get": _open("metrics", "Metrics of this process for Prometheus", "text/plain")},
+        "/": {"get": _open("wall", "The wall page", "text/html")},
+        "/static/{path}": {"get": _open("static", "What the wall page is made of", "*/*") | {"parameters": [_PATH]}},
+    }
+    if token:
+        for path, operations in paths.items():
+            if path.startswith("/api/"):
+                operations["get"]["security"] = [{"bearer": []}, {"query": []}]
+                operations["get"]["responses"]["401"] = {"$ref": "#/components/responses/Problem"}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "SalesPulse",
+            "version": _version(),
+            "summary": "Live sales KPIs",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Problem": _PROBLEM},
+            "responses": {"Problem": _content("application/problem+json", _to("Problem"), "What is wrong (RFC 9457)")},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "query": {"type": "apiKey", "in": "query", "name": "token"},
+            },
+        },
+    }
+
+
+def _values(kpis: Mapping[str, Kpi], dimensions: list[str], value: Document) -> Document:
+    body = _object(**_ENVELOPE, series=_array(value))
+    operation = _get("kpis", "Values of KPIs", body) | {"parameters": _selection(kpis, dimensions)}
+    operation["responses"]["200"]["content"]["application/x-ndjson"] = {
+        "schema": {"type": "string", "description": "One KpiValue a line"}
+    }
+    return {"get": operation}
+
+
+def _stream(kpis: Mapping[str, Kpi], dimensions: list[str]) -> Document:
+    description = (
+        "Server-sent events: `snapshot` with all values asked for, then `delta` with those that changed, at most one a "
+        "second, or with none when only their freshness did. Data: as of /api/v1/kpis, and now_ms, the clock of the "
+        "server. Keep the highest (window_end, revision) of a series."
+    )
+    operation = _open("stream", "Values as they change", "text/event-stream")
+    operation["description"] = description
+    operation["parameters"] = _selection(kpis, dimensions)
+    operation["responses"]["400"] = {"$ref": "#/components/responses/Problem"}
+    return {"get": operation}
+
+
+def _history(kpis: Mapping[str, Kpi]) -> Document:
+    point = {"type": "array", "prefixItems": [{"type": "integer"}, {"type": ["number", "null"]}], "minItems": 2}
+    series = _object(kpi={"type": "string"}, window={"type": "string"}, points=_array(point))
+    operation = _get("history", "Recent values of global series, oldest first", _object(series=_array(series)))
+    operation["parameters"] = [_list("kpi", "Names of KPIs.", list(kpis)) | {"required": True}, _WINDOW]
+    return {"get": operation}
+
+
+def _selection(kpis: Mapping[str, Kpi], dimensions: list[str]) -> list[Document]:
+    names = _list("kpi", "Names of KPIs; `name@dimension` for one by a dimension. Left out: all.", None)
+    names["example"] = list(kpis)[:2]
+    return [
+        names,
+        _WINDOW,
+        _list(
+            "by", "Dimensions to break down by; several: pairs; `*`: all series; left out: global.", [*dimensions, "*"]
+        ),
+        {
+            "name": "where",
+            "in": "query",
+            "description": "Only series with this value; may stand several times.",
+            "schema": {"type": "array", "items": {"type": "string", "pattern": "^[a-z_]+:.+$"}},
+            "explode": True,
+            "example": ["rep:r-7"],
+        },
+    ]
+
+
+def _list(name: str, description: str, allowed: list[str] | None) -> Document:
+    items: Document = {"type": "string"} if allowed is None else {"type": "string", "enum": allowed}
+    return {
+        "name": name,
+        "in": "query",
+        "description": f"{description} Separated by commas.",
+        "schema": {"type": "array", "items": items},
+        "style": "form",
+        "explode": False,
+    }
+
+
+_WINDOW: Final[Document] = _list("window", "Windows; left out: all.", list(WINDOWS))
+_PATH: Final[Document] = {"name": "path", "in": "path", "required": True, "schema": {"type": "string"}}
+_TIME: Final[Document] = {"type": ["string", "null"], "format": "date-time"}
+_ENVELOPE: Final[Document] = {
+    "as_of": _TIME | {"description": "When the values were last confirmed; null when there are none."},
+    "watermark": _TIME | {"description": "Event time up to which they are complete."},
+    "quality": {"enum": list(get_args(Quality))},
+}
+_PROBLEM: Final[Document] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "parameter": {"type": "string"},
+        "did_you_mean": {"type": "string"},
+    },
+}
+
+
+def _get(operation_id: str, summary: str, body: Document) -> Document:
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "responses": {
+            "200": _content("application/json", body, summary),
+            "400": {"$ref": "#/components/responses/Problem"},
+            "503": {"$ref": "#/components/responses/Problem"},
+        },
+    }
+
+
+def _open(operation_id: str, summary: str, media_type: str) -> Document:
+    responses = {"200": {"description": summary, "content": {media_type: {}}}}
+    return {"operationId": operation_id, "summary": summary, "responses": responses}
+
+
+def _ready() -> Document:
+    body = _object(status={"type": "string"}, reasons=_array({"type": "string"}))
+    operation = _get("readyz", "Whether values can be served and are fresh", body)
+    operation["responses"] = {
+        "200": operation["responses"]["200"],
+        "503": _content("application/json", body, "Not ready, and why"),
+    }
+    return operation
+
+
+def _content(media_type: str, schema: Document, description: str) -> Document:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+def _object(**properties: Document) -> Document:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _array(items: Document) -> Document:
+    return {"type": "array", "items": items}
+
+
+def _to(name: str) -> Document:
+    return {"$ref": _REFERENCE.format(name=name)}
+
+
+def _version() -> str:
+    try:
+        return metadata.version("salespulse")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "0"

@@ -1,0 +1,110 @@
+"""Query parameters of the API, checked: what is not known is refused with what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from multidict import MultiMapping
+
+from agents.wall.problems import ProblemError, bad_parameter
+from schemas.declare import Kpi
+from schemas.windows import WINDOWS
+from streams.redis_view import Query, Selection
+
+ALIASES: Final = {"kpis": "kpi", "windows": "window"}
+_ALLOWED: Final = ("kpi", "window", "by", "where", "token")
+
+
+def dimensions_of(kpis: Iterable[Kpi]) -> tuple[str, ...]:
+    """Every dimension that one of the KPIs is broken down by."""
+    return tuple(dict.fromkeys(name for kpi in kpis for pair in kpi.dimensions for name in pair.split(",")))
+
+
+def parse_query(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> Query:
+    """Read ``kpi``, ``window``, ``by`` and ``where``.
+
+    ``kpi=a,b@rep`` asks for the global series of a, and for b by rep; ``by`` and ``where`` hold for names without
+    ``@``. No ``window``: all windows.
+
+    Args:
+        parameters: Of the request; those that may stand several times add up.
+        kpis: Those in force, by name.
+
+    Raises:
+        ProblemError: 400, with the parameter, what was found and what is allowed.
+    """
+    _refuse_unknown(parameters)
+    dimensions = dimensions_of(kpis.values())
+    by = _names(parameters, "by")
+    for name in by:
+        if name != "*" and name not in dimensions:
+            raise bad_parameter("by", name, ("*", *dimensions), "dimension")
+    where = _conditions(parameters, dimensions)
+    plain, broken_down = _kpis(parameters, kpis, dimensions)
+    selections = [Selection((name,), (dimension,)) for name, dimension in broken_down]
+    if plain or not broken_down:
+        selections.append(Selection(plain or None, "*" if "*" in by else by, where))
+    return Query(parse_windows(parameters), tuple(selections))
+
+
+def parse_windows(parameters: MultiMapping[str]) -> tuple[str, ...]:
+    """Read ``window``; all windows when it is left out."""
+    windows = _names(parameters, "window", "windows")
+    for window in windows:
+        if window not in WINDOWS:
+            raise bad_parameter("window", window, WINDOWS, "window")
+    return tuple(dict.fromkeys(windows)) or WINDOWS
+
+
+def parse_kpis(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> tuple[str, ...]:
+    """Read ``kpi`` as plain names."""
+    names = _names(parameters, "kpi", "kpis")
+    for name in names:
+        if name not in kpis:
+            raise bad_parameter("kpi", name, kpis, "KPI")
+    return tuple(dict.fromkeys(names))
+
+
+def _kpis(
+    parameters: MultiMapping[str], kpis: Mapping[str, Kpi], dimensions: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    plain: dict[str, None] = {}
+    broken_down: list[tuple[str, str]] = []
+    for text in _names(parameters, "kpi", "kpis"):
+        name, at, dimension = text.partition("@")
+        if name not in kpis:
+            raise bad_parameter("kpi", name, kpis, "KPI")
+        if not at:
+            plain[name] = None
+        elif dimension in dimensions:
+            broken_down.append((name, dimension))
+        else:
+            raise bad_parameter("kpi", dimension, dimensions, "dimension")
+    return tuple(plain), broken_down
+
+
+def _conditions(parameters: MultiMapping[str], dimensions: tuple[str, ...]) -> dict[str, str]:
+    conditions: dict[str, str] = {}
+    for text in parameters.getall("where", []):
+        dimension, colon, value = text.partition(":")
+        if not colon or not value:
+            detail = f"where: found {text!r}; it is written dimension:value, such as where=rep:r-7"
+            raise ProblemError(400, "bad-condition", "A condition that cannot be read", detail, parameter="where")
+        if dimension not in dimensions:
+            raise bad_parameter("where", dimension, dimensions, "dimension")
+        if conditions.setdefault(dimension, value) != value:
+            detail = f"where: {dimension} is asked to be {conditions[dimension]!r} and {value!r} at once"
+            raise ProblemError(400, "bad-condition", "Conditions that exclude each other", detail, parameter="where")
+    return conditions
+
+
+def _names(parameters: MultiMapping[str], *keys: str) -> tuple[str, ...]:
+    texts = (text for key in keys for text in parameters.getall(key, []))
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
+def _refuse_unknown(parameters: MultiMapping[str]) -> None:
+    for name in parameters:
+        if name not in _ALLOWED and name not in ALIASES:
+            raise bad_parameter(name, name, _ALLOWED, "parameter")

@@ -1,0 +1,150 @@
+"""All routes of the wall, and the server that serves them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from agents.pages import serve
+from agents.wall.api import Api
+from agents.wall.openapi import openapi
+from agents.wall.parameters import dimensions_of
+from agents.wall.problems import ProblemError, guarded, not_found
+from agents.wall.stream import Stream
+from schemas.catalogue import KPIS
+from schemas.errors import UnavailableError
+from schemas.settings import Settings
+from streams.metrics import Exporter
+from streams.redis_view import RedisReader
+
+_STATIC: Final = Path(__file__).parent / "static"
+_TYPES: Final = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
+_PAGE_HEADERS: Final = {
+    # Everything comes from here: the page works in a network without a way out.
+    "Content-Security-Policy": "default-src 'none'; "
+    + "; ".join(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect")),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # the address may hold the token
+    "Cache-Control": "no-cache",
+}
+
+
+def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[web.RouteDef]:
+    """Return every route of the wall: page, API, stream, health.
+
+    Args:
+        settings: ``[redis]``, ``[http]`` and what the page shows.
+        reader: The live view; one of its own when not given, which lasts as long as the process.
+    """
+    include = settings.catalogue.include
+    kpis = {kpi.name: kpi for kpi in KPIS if not include or kpi.name in include}
+    view = reader if reader is not None else RedisReader(settings, kpis)
+    api, stream, token = Api(view, kpis), Stream(settings, view, kpis), settings.http.token
+    document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))
+
+    async def description(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=document, content_type="application/json")
+
+    async def alive(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"status": "alive"})
+
+    async def ready(_request: web.Request) -> web.StreamResponse:
+        reasons = await _reasons_not_ready(view)
+        body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        return web.json_response(body, status=503 if reasons else 200)
+
+    return [
+        web.get("/", guarded(_page)),
+        web.get("/static/{path:.+}", guarded(_static)),
+        web.get("/api/v1/kpis", guarded(api.kpis, token)),
+        web.get("/api/v1/catalogue", guarded(api.catalogue, token)),
+        web.get("/api/v1/alerts", guarded(api.alerts, token)),
+        web.get("/api/v1/history", guarded(api.history, token)),
+        web.get("/api/v1/stream", guarded(stream.handle, token)),
+        web.get("/openapi.json", description),
+        web.get("/healthz", alive),
+        web.get("/readyz", ready),
+        web.get("/api/{path:.*}", guarded(not_found, token)),
+    ]
+
+
+class WallServer:
+    """A wall that is being served.
+
+    Attributes:
+        url: Where, without a slash at the end.
+    """
+
+    def __init__(self, url: str, runner: web.AppRunner, reader: RedisReader) -> None:
+        self.url = url
+        self._runner = runner
+        self._reader = reader
+
+    async def stop(self) -> None:
+        """Stop serving and disconnect from Redis."""
+        await self._runner.cleanup()
+        await self._reader.close()
+
+
+async def start_wall(settings: Settings, extra_routes: Sequence[web.RouteDef] = ()) -> WallServer:
+    """Serve the wall on the address of the settings; Redis may be away, also now.
+
+    Args:
+        settings: Port 0 takes a free one.
+        extra_routes: Further routes; of two for one path these win.
+
+    Raises:
+        UnavailableError: The port is taken.
+    """
+    reader = RedisReader(settings)
+    exporter = Exporter(settings)
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        body, content_type = exporter.negotiate(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    try:
+        own = [web.get("/metrics", metrics), *wall_routes(settings, reader)]
+        runner, url = await serve(settings, [*extra_routes, *own])
+    except UnavailableError:
+        await reader.close()
+        raise
+    return WallServer(url, runner, reader)
+
+
+async def _page(request: web.Request) -> web.StreamResponse:
+    return _file(request, "index.html")
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    return _file(request, request.match_info["path"])
+
+
+def _file(request: web.Request, name: str) -> web.StreamResponse:
+    path = (_STATIC / name).resolve()
+    if not path.is_relative_to(_STATIC) or not path.is_file() or path.suffix not in _TYPES:
+        raise ProblemError(404, "not-found", "No such file", f"{request.path} is no part of the wall page.")
+    headers = {**_PAGE_HEADERS, "Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"}
+    return web.FileResponse(path, headers=headers)
+
+
+async def _reasons_not_ready(reader: RedisReader) -> list[str]:
+    try:
+        freshness = await reader.freshness()
+    except UnavailableError as error:
+        return [str(error)]
+    if freshness.as_of is None:
+        return ["Redis holds no values: no worker has written any lately"]
+    if freshness.age_ms is not None and freshness.stale:
+        return [f"the values are stale: last confirmed {freshness.age_ms / 1_000:.0f} s ago"]
+    return []

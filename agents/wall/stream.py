@@ -1,0 +1,107 @@
+"""``GET /api/v1/stream``: server-sent events, a snapshot and then at most one delta a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from agents.wall.api import envelope
+from agents.wall.hub import Hub, Subscriber
+from agents.wall.parameters import parse_query
+from schemas.declare import Kpi
+from schemas.errors import UnavailableError
+from schemas.settings import Settings
+from streams.redis_view import Freshness, RedisReader, as_stale
+
+_EVERY_S: Final = 1.0
+_COMMENT_EVERY_S: Final = 15.0
+_HEADERS: Final = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # a proxy that gathers output would hold every event back
+}
+_INTERVALS_TO_STALE: Final = 6
+
+
+class Stream:
+    """The handler of the stream.
+
+    Args:
+        settings: What the page needs to judge freshness by, and the business zone and currency.
+        reader: The live view.
+        kpis: Those in force, by name.
+    """
+
+    def __init__(self, settings: Settings, reader: RedisReader, kpis: Mapping[str, Kpi]) -> None:
+        self._reader = reader
+        self._kpis = kpis
+        self._hub = Hub(reader)
+        self._page = {
+            "interval_ms": settings.pipeline.stale_after // _INTERVALS_TO_STALE,
+            "ttl_ms": int(settings.redis.ttl),
+            "watermark_bound_ms": int(settings.time.out_of_orderness) if settings.time.clock == "wall" else None,
+            "zone": settings.time.zone,
+            "currency": settings.money.currency,
+        }
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Send events until the client goes."""
+        query = parse_query(request.query, self._kpis)
+        response = web.StreamResponse(headers=_HEADERS)
+        async with self._hub.subscribed(query) as subscriber:
+            await response.prepare(request)
+            await response.write(b"retry: 2000\n\n")
+            await self._send_for_ever(response, subscriber)
+        return response
+
+    async def _send_for_ever(self, response: web.StreamResponse, subscriber: Subscriber) -> None:
+        while True:
+            await response.write(await self._next_event(subscriber))
+            await asyncio.sleep(_EVERY_S)
+            while not subscriber.wake.is_set():
+                try:
+                    async with asyncio.timeout(_COMMENT_EVERY_S):
+                        await subscriber.wake.wait()
+                except TimeoutError:
+                    await response.write(b": nothing new\n\n")
+
+    async def _next_event(self, subscriber: Subscriber) -> bytes:
+        subscriber.wake.clear()
+        if subscriber.reset:
+            try:
+                return await self._snapshot(subscriber)
+            except UnavailableError:  # an error status would make the browser give up for good
+                return _event("delta", subscriber.since, _about(_silent(subscriber.freshness)), ())
+        freshness = subscriber.freshness
+        assert freshness is not None, "it comes with what woke us"
+        entries = subscriber.take()
+        last_id = max(entries, key=lambda entry: entry.order).id if entries else subscriber.since
+        payloads = [as_stale(entry.payload) if freshness.stale else entry.payload for entry in entries]
+        return _event("delta", last_id, _about(freshness), payloads)
+
+    async def _snapshot(self, subscriber: Subscriber) -> bytes:
+        answer = await self._reader.read(subscriber.query)
+        subscriber.since = answer.last_id
+        subscriber.reset = False
+        subscriber.freshness = answer.freshness
+        about = _about(answer.freshness) | {"page": self._page}
+        return _event("snapshot", answer.last_id, about, [payload for _, payload in answer.series])
+
+
+def _about(freshness: Freshness) -> dict[str, Any]:
+    return envelope(freshness) | {"now_ms": freshness.now_ms}
+
+
+def _silent(freshness: Freshness | None) -> Freshness:
+    last = freshness or Freshness(None, None, "stale", 0, None, 0)
+    return msgspec.structs.replace(last, quality="stale", now_ms=time.time_ns() // 1_000_000)
+
+
+def _event(name: str, entry_id: str, about: Mapping[str, Any], payloads: Sequence[bytes]) -> bytes:
+    data = msgspec.json.encode({**about, "series": [msgspec.Raw(payload) for payload in payloads]})
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (entry_id.encode(), name.encode(), data)

@@ -1,0 +1,438 @@
+"""The HTTP API over a real Redis: what it answers, and what it says to a wrong question."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+import aiohttp
+import jsonschema
+import pytest
+import pytest_asyncio
+
+from agents.brokers import RedisServer
+from agents.wall import WallServer, start_wall, wall_routes
+from schemas.catalogue import KPIS
+from schemas.settings import Settings, settings_from
+from streams.redis_view import RedisSink
+from tests.polling import until
+from tests.publications import kpi_value, publication
+
+SAID = publication(
+    [
+        kpi_value("win_rate", value=0.5, numerator=1, denominator=2),
+        kpi_value("revenue", value=10.5, numerator=1050),
+        kpi_value("revenue", "ytd", value=99, numerator=9900),
+        *(kpi_value("revenue", dimensions={"rep": f"r-{n}"}, value=n, numerator=100 * n) for n in range(3)),
+        kpi_value("revenue", dimensions={"team": "north: 1, a|b=%"}, value=7, numerator=700),
+    ],
+    complete=True,
+)
+
+_REFERENCE = {"type": "object", "required": ["$ref"], "properties": {"$ref": {"pattern": "^#/components/"}}}
+_SCHEMA = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+_RESPONSE = {
+    "type": "object",
+    "required": ["description"],
+    "additionalProperties": False,
+    "properties": {
+        "description": {"type": "string", "minLength": 1},
+        "content": {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": "^[a-z*]+/[a-z*.+-]+$"},
+            "additionalProperties": {"additionalProperties": False, "properties": {"schema": _SCHEMA}},
+        },
+    },
+}
+_PARAMETER = {
+    "type": "object",
+    "required": ["name", "in", "schema"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string"},
+        "in": {"enum": ["query", "path"]},
+        "description": {"type": "string"},
+        "required": {"type": "boolean"},
+        "style": {"enum": ["form", "simple"]},
+        "explode": {"type": "boolean"},
+        "schema": _SCHEMA,
+        "example": True,
+    },
+    "if": {"properties": {"in": {"const": "path"}}},
+    "then": {"required": ["required"], "properties": {"required": {"const": True}}},
+}
+_OPERATION = {
+    "type": "object",
+    "required": ["operationId", "summary", "responses"],
+    "additionalProperties": False,
+    "properties": {
+        "operationId": {"type": "string", "pattern": "^[a-z]+$"},
+        "summary": {"type": "string"},
+        "description": {"type": "string"},
+        "parameters": {"type": "array", "items": _PARAMETER},
+        "security": {"type": "array"},
+        "responses": {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": "^[1-5][0-9]{2}$"},
+            "additionalProperties": {"anyOf": [_REFERENCE, _RESPONSE]},
+        },
+    },
+}
+OPENAPI = {
+    "type": "object",
+    "required": ["openapi", "info", "paths", "components"],
+    "additionalProperties": False,
+    "properties": {
+        "openapi": {"pattern": r"^3\.1\.\d+$"},
+        "info": {"type": "object", "required": ["title", "version"]},
+        "paths": {
+            "propertyNames": {"pattern": "^/"},
+            "additionalProperties": {"additionalProperties": False, "properties": {"get": _OPERATION}},
+        },
+        "components": {
+            "additionalProperties": False,
+            "properties": {
+                "schemas": {"additionalProperties": _SCHEMA, "propertyNames": {"pattern": "^[a-zA-Z0-9._-]+$"}},
+                "responses": {"additionalProperties": _RESPONSE},
+                "securitySchemes": {"additionalProperties": {"required": ["type"]}},
+            },
+        },
+    },
+}
+"""The part of the OpenAPI 3.1 specification that the document makes use of."""
+
+
+def settings_of(server: RedisServer, **sections: Mapping[str, Any]) -> Settings:
+    prefix = f"t{uuid.uuid4().hex[:8]}"
+    return settings_from({"redis": {"url": server.url, "prefix": prefix}, "http": {"port": 0}, **sections})
+
+
+@pytest.fixture
+def settings(valkey: RedisServer) -> Settings:
+    return settings_of(valkey)
+
+
+@pytest_asyncio.fixture
+async def sink(settings: Settings) -> AsyncIterator[RedisSink]:
+    sink = RedisSink(settings)
+    await sink.publish(SAID)
+    assert await sink.flush(), sink.problem
+    yield sink
+    await sink.close()
+
+
+@pytest_asyncio.fixture
+async def wall(settings: Settings) -> AsyncIterator[WallServer]:
+    wall = await start_wall(settings)
+    yield wall
+    await wall.stop()
+
+
+@pytest_asyncio.fixture
+async def http(wall: WallServer) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(wall.url) as session:
+        yield session
+
+
+async def get(http: aiohttp.ClientSession, path: str, status: int = 200, **headers: str) -> bytes:
+    async with http.get(path, headers=headers) as response:
+        body = await response.read()
+        assert response.status == status, body
+        return body
+
+
+async def series(http: aiohttp.ClientSession, query: str) -> list[str]:
+    found = json.loads(await get(http, f"/api/v1/kpis?{query}"))["series"]
+    return [f"{v['kpi']}|{v['window']}|{','.join(f'{k}={x}' for k, x in v['dimensions'].items())}" for v in found]
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("sink")
+async def test_values_are_byte_for_byte_what_was_published(http: aiohttp.ClientSession) -> None:
+    body = await get(http, "/api/v1/kpis?by=*&window=today,ytd")
+    for value in SAID.values:
+        assert value.payload in body
+    document = json.loads(body)
+    assert set(document) == {"as_of", "watermark", "quality", "series"}
+    assert len(document["series"]) == len(SAID.values)
+    assert document["quality"] == "live"
+    lines = await get(http, "/api/v1/kpis?by=*&window=today,ytd", Accept="application/x-ndjson")
+    assert sorted(lines.splitlines()) == sorted(value.payload for value in SAID.values)
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("sink")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["revenue|today|", "win_rate|today|", "revenue|ytd|"]),
+        ("kpi=win_rate,revenue&window=today", ["revenue|today|", "win_rate|today|"]),
+        ("kpi=win_rate&kpi=revenue&window=ytd", ["revenue|ytd|"]),
+        ("kpi=revenue&by=rep&window=today", [f"revenue|today|rep=r-{n}" for n in range(3)]),
+        ("by=rep&where=rep:r-1", ["revenue|today|rep=r-1"]),
+        ("where=rep:r-1", ["revenue|today|rep=r-1"]),
+        ("by=*&where=rep:r-2", ["revenue|today|rep=r-2"]),
+        ("where=team:north:%201,%20a%7Cb%3D%25", ["revenue|today|team=north: 1, a|b=%"]),
+        ("by=rep,team", []),
+        ("kpi=win_rate,revenue@team&window=today", ["revenue|today|team=north: 1, a|b=%", "win_rate|today|"]),
+    ],
+)
+async def test_which_series_are_answered(http: aiohttp.ClientSession, query: str, expected: list[str]) -> None:
+    assert sorted(await series(http, query)) == sorted(expected)
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("sink")
+@pytest.mark.parametrize(
+    ("path", "status", "hint"),
+    [
+        ("/api/v1/kpis?kpi=revenu", 400, "did you mean revenue?"),
+        ("/api/v1/kpis?kpi=revenue@reps", 400, "did you mean rep?"),
+        ("/api/v1/kpis?window=ydt", 400, "did you mean ytd?"),
+        ("/api/v1/kpis?by=teams", 400, "did you mean team?"),
+        ("/api/v1/kpis?where=rep", 400, "where=rep:r-7"),
+        ("/api/v1/kpis?where=repp:x", 400, "did you mean rep?"),
+        ("/api/v1/kpis?where=rep:a&where=rep:b", 400, "at once"),
+        ("/api/v1/kpis?windw=ytd", 400, "did you mean window?"),
+        ("/api/v1/stream?kpi=nope", 400, "Allowed: revenue"),
+        ("/api/v1/history", 400, "kpi=revenue"),
+        ("/api/v1/nope", 404, "/openapi.json"),
+        ("/static/../routes.py", 404, ""),
+        ("/static/nope.js", 404, "no part of the wall page"),
+    ],
+)
+async def test_wrong_questions_get_helpful_answers(
+    http: aiohttp.ClientSession, path: str, status: int, hint: str
+) -> None:
+    async with http.get(path) as response:
+        assert response.status == status
+        text = await response.text()
+        assert hint in text
+        if hint:
+            assert response.content_type == "application/problem+json"
+            problem = json.loads(text)
+            assert problem.keys() >= {"type", "title", "status", "detail", "instance"}
+            assert problem["status"] == status
+
+
+@pytest.mark.asyncio
+async def test_large_answers_are_streamed_whole(http: aiohttp.ClientSession, sink: RedisSink) -> None:
+    values = [kpi_value("deals_won", dimensions={"rep": f"r-{n:05}"}, value=n) for n in range(3_000)]
+    await sink.publish(publication(values, position=2))
+    await sink.flush()
+    async with http.get("/api/v1/kpis?kpi=deals_won&by=rep&window=today") as response:
+        assert response.headers["Transfer-Encoding"] == "chunked"
+        document = await response.json()
+    assert [value["value"] for value in document["series"]] == list(range(3_000))
+
+
+@pytest.mark.asyncio
+async def test_catalogue_alerts_and_history(http: aiohttp.ClientSession, sink: RedisSink) -> None:
+    await sink.publish_alerts({"f1": b'{"fingerprint":"f1","state":"firing"}'})
+    await sink.flush()
+    catalogue = json.loads(await get(http, "/api/v1/catalogue"))
+    assert [kpi["name"] for kpi in catalogue["kpis"]] == [kpi.name for kpi in KPIS]
+    assert json.loads(await get(http, "/api/v1/alerts")) == {"alerts": [{"fingerprint": "f1", "state": "firing"}]}
+    history = json.loads(await get(http, "/api/v1/history?kpi=revenue,win_rate&window=today"))
+    assert history["series"][0] == {"kpi": "revenue", "window": "today", "points": [[SAID.clock_ms, 10.5]]}
+
+
+@pytest.mark.asyncio
+async def test_without_values_it_is_not_ready_and_says_so(http: aiohttp.ClientSession, settings: Settings) -> None:
+    assert json.loads(await get(http, "/healthz")) == {"status": "alive"}
+    assert "no worker" in json.loads(await get(http, "/readyz", 503))["reasons"][0]
+    empty = json.loads(await get(http, "/api/v1/kpis"))
+    assert empty == {"as_of": None, "watermark": None, "quality": "stale", "series": []}
+    sink = RedisSink(settings)
+    await sink.publish(SAID)
+    await sink.flush()
+    assert json.loads(await get(http, "/readyz"))["status"] == "ready"
+    await sink.close()
+
+
+@pytest.mark.asyncio
+async def test_without_redis_it_says_so(own_valkey: RedisServer) -> None:
+    wall = await start_wall(settings_of(own_valkey))
+    own_valkey.kill()
+    async with aiohttp.ClientSession(wall.url) as http:
+        problem = json.loads(await get(http, "/api/v1/kpis", 503))
+        assert "does not answer" in problem["detail"]
+        assert "does not answer" in json.loads(await get(http, "/readyz", 503))["reasons"][0]
+        assert await get(http, "/healthz")
+    await wall.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_token_guards_the_api_but_not_health(valkey: RedisServer) -> None:
+    wall = await start_wall(settings_of(valkey, http={"port": 0, "token": "s3cret"}))
+    async with aiohttp.ClientSession(wall.url) as http:
+        for path in ("kpis", "catalogue", "alerts", "history?kpi=revenue", "stream", "nope"):
+            assert json.loads(await get(http, f"/api/v1/{path}", 401))["title"] == "A token is needed"
+        await get(http, "/api/v1/kpis", 401, Authorization="Bearer wrong")
+        await get(http, "/api/v1/kpis", Authorization="Bearer s3cret")
+        await get(http, "/api/v1/kpis?token=s3cret")
+        for path in ("/healthz", "/", "/openapi.json", "/metrics"):
+            await get(http, path)
+    await wall.stop()
+
+
+@pytest.mark.asyncio
+async def test_the_openapi_document_is_valid_and_tells_of_every_route(http: aiohttp.ClientSession) -> None:
+    document = json.loads(await get(http, "/openapi.json"))
+    jsonschema.Draft202012Validator(OPENAPI).validate(document)
+    for part in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(part)
+    references = set(_references(document))
+    assert references
+    for reference in references:
+        at: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            at = at[step]
+    routes = {route.path.replace(":.+", "").replace(":.*", "") for route in wall_routes(settings_from({}))}
+    assert routes - {"/api/{path}"} | {"/metrics"} == set(document["paths"])
+    operations = [part["get"]["operationId"] for part in document["paths"].values()]
+    assert len(operations) == len(set(operations))
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("sink")
+async def test_answers_are_as_the_document_says(http: aiohttp.ClientSession) -> None:
+    document = json.loads(await get(http, "/openapi.json"))
+    for path in ("/api/v1/kpis", "/api/v1/catalogue", "/api/v1/alerts", "/api/v1/history", "/readyz"):
+        responses = document["paths"][path]["get"]["responses"]
+        schema = responses["200"]["content"]["application/json"]["schema"]
+        answer = json.loads(await get(http, f"{path}?kpi=revenue" if "history" in path else path))
+        jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
+
+
+def _references(part: object) -> list[str]:
+    if isinstance(part, dict):
+        own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+        return own + [name for value in part.values() for name in _references(value)]
+    return [name for value in part for name in _references(value)] if isinstance(part, list) else []
+
+
+class Events:
+    """Reads server-sent events one by one."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def next(self, deadline_s: float = 10.0) -> tuple[str, dict[str, Any]]:
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(deadline_s):
+            while True:
+                line = (await self._response.content.readline()).decode().rstrip("\n")
+                if not line and "data" in fields:
+                    assert fields["id"]
+                    return fields["event"], json.loads(fields["data"])
+                name, _, text = line.partition(": ")
+                fields[name] = text
+
+    async def next_with_values(self) -> tuple[str, dict[str, Any]]:
+        while True:
+            name, data = await self.next()
+            if data["series"]:
+                return name, data
+
+
+def values_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{v['kpi']}|{v['window']}|{v['dimensions'].get('rep', '')}": v["value"] for v in data["series"]}
+
+
+@pytest.mark.asyncio
+async def test_the_stream_begins_with_a_snapshot_and_goes_on_with_what_changes(
+    http: aiohttp.ClientSession, sink: RedisSink
+) -> None:
+    async with http.get("/api/v1/stream?kpis=revenue,revenue@rep&window=today") as response:
+        assert response.content_type == "text/event-stream"
+        assert await response.content.readline() == b"retry: 2000\n"
+        events = Events(response)
+        name, data = await events.next()
+        assert name == "snapshot"
+        assert values_of(data) == {"revenue|today|": 10.5, **{f"revenue|today|r-{n}": n for n in range(3)}}
+        assert data["page"]["ttl_ms"] == 120_000
+        await sink.publish(publication([kpi_value("revenue", value=11, revision=2)], position=2))
+        await sink.publish(publication([kpi_value("win_rate", value=1)], position=3))
+        await sink.publish(publication([kpi_value("revenue", dimensions={"rep": "r-1"}, value=5)], position=4))
+        await sink.flush()
+        name, data = await events.next_with_values()
+        assert name == "delta"
+        assert values_of(data) == {"revenue|today|": 11, "revenue|today|r-1": 5}
+
+
+@pytest.mark.asyncio
+async def test_deltas_come_once_a_second_with_the_newest_values(http: aiohttp.ClientSession, sink: RedisSink) -> None:
+    async def change() -> None:
+        for value in range(2, 10_000):
+            await sink.publish(publication([kpi_value("revenue", value=value)], position=value))
+            await sink.flush()
+            await asyncio.sleep(0.01)
+
+    async with http.get("/api/v1/stream?kpis=revenue&window=today") as response:
+        events = Events(response)
+        await events.next()
+        changing = asyncio.create_task(change())
+        loop = asyncio.get_running_loop()
+        moments, values = [], []
+        for _ in range(4):
+            _, data = await events.next_with_values()
+            moments.append(loop.time())
+            values.append(data["series"][0]["value"])
+        changing.cancel()
+        await asyncio.gather(changing, return_exceptions=True)
+    assert all(later - earlier > 0.9 for earlier, later in pairwise(moments)), moments
+    assert values == sorted(set(values))
+    assert values[-1] - values[0] > 30, "coalesced to the newest, not queued"
+
+
+@pytest.mark.asyncio
+async def test_a_stream_survives_redis_and_says_stale_meanwhile(own_valkey: RedisServer) -> None:
+    settings = settings_of(own_valkey)
+    sink = RedisSink(settings)
+    await sink.publish(SAID)
+    await sink.flush()
+    wall = await start_wall(settings)
+    async with (
+        aiohttp.ClientSession(wall.url) as http,
+        http.get("/api/v1/stream?kpis=revenue&window=today") as response,
+    ):
+        events = Events(response)
+        assert (await events.next())[1]["quality"] == "live"
+        own_valkey.kill()
+
+        async def stale() -> bool:
+            return bool((await events.next())[1]["quality"] == "stale")
+
+        await until(stale)
+        await own_valkey.start()
+        await sink.publish(publication([kpi_value("revenue", value=12)], position=2))
+        await until(sink.flush)
+        while True:
+            _, data = await events.next()
+            if data["quality"] == "live" and data["series"]:
+                break
+        assert values_of(data) == {"revenue|today|": 12}
+    await wall.stop()
+    await sink.close()
+
+
+@pytest.mark.asyncio
+async def test_a_stream_from_before_the_first_value(http: aiohttp.ClientSession, settings: Settings) -> None:
+    async with http.get("/api/v1/stream?kpis=revenue&window=today") as response:
+        events = Events(response)
+        name, data = await events.next()
+        assert (name, data["quality"], data["series"]) == ("snapshot", "stale", [])
+        sink = RedisSink(settings)
+        await sink.publish(SAID)
+        await sink.flush()
+        _, data = await events.next_with_values()
+        assert values_of(data) == {"revenue|today|": 10.5}
+        assert data["quality"] == "live"
+        await sink.close()
