@@ -88,7 +88,7 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
                 wanted = take(message.partition, message.offset, message.value, event)
                 if wanted is not None:
                     await _read_on_from(app, TP(message.topic, message.partition), wanted, seeking)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must stop the worker
                 # Faust would acknowledge the event of an agent that raises: stop without, for it to be folded again.
                 _LOG.exception("%s: %s[%d] offset %d", name, message.topic, message.partition, message.offset)
                 pipeline.fail(error)

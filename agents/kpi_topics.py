@@ -1,4 +1,4 @@
-"""KPI values to the KPI topics: every change to one, the last value per series to the other. CloudEvents, binary mode."""
+"""KPI values to the KPI topics: every change to one, the last value per series to the other (CloudEvents, binary)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,11 @@ class StateTable(faust.Table[Any, Any]):
     keeper: StateKeeper
 
     async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+        self,
+        assigned: set[TP],
+        revoked: set[TP],  # noqa: ARG002 - Faust's signature
+        newly_assigned: set[TP],
+        generation_id: int = 0,  # noqa: ARG002 - Faust's signature
     ) -> None:
         """Hand the partitions of this table to its keeper."""
         topic = self.changelog_topic.get_topic_name()

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from schemas.kpi import escape
-from schemas.measures import FACTS
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
-from streams.plan import Counting, Plan
+from streams.plan import Counting, Op, Plan
 from streams.time import Calendar, size_class
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
@@ -72,14 +71,10 @@ class Accumulator:
         integers = (count * sign, *(quantity * sign for quantity in quantities))
         start = at_ms - at_ms % _TEN_SECONDS
         for index, ops in counting.groupings:
-            if index == _PRODUCT and products is not None:
-                for product, product_count, product_quantities in products:
-                    if product is not None:
-                        split = (product_count * sign, *(quantity * sign for quantity in product_quantities))
-                        self._add(self.key(_PRODUCT, product), start, ops, split)
-                continue
             if index < 0:
                 self._add("", start, ops, integers)
+            elif index == _PRODUCT and products is not None:
+                self._add_products(products, start, ops, sign)
             else:
                 value = dims[index]
                 if value is not None:
@@ -90,6 +85,12 @@ class Accumulator:
             stored = f"{measure}#{size_class(quantities[slot - 1])}"
             for key in self.keys(indexes, dims, products):
                 self.add(key, start, stored, integers[0])
+
+    def _add_products(self, products: Iterable[Split], start_ms: int, ops: Iterable[Op], sign: int) -> None:
+        for product, count, quantities in products:
+            if product is not None:
+                integers = (count * sign, *(quantity * sign for quantity in quantities))
+                self._add(self.key(_PRODUCT, product), start_ms, ops, integers)
 
     def key(self, index: int, value: str) -> str:
         """Return the dimension key of one value of an event dimension."""
@@ -179,7 +180,7 @@ class Accumulator:
             cell = self._deltas[place] = {}
         cell[measure] = cell.get(measure, 0) + delta
 
-    def _add(self, key: str, start_ms: int, ops: Iterable[tuple[str, int]], integers: Sequence[int]) -> None:
+    def _add(self, key: str, start_ms: int, ops: Iterable[Op], integers: Sequence[int]) -> None:
         place = (key, start_ms)
         cell = self._deltas.get(place)
         if cell is None:
@@ -201,6 +202,3 @@ def _window_measures(plan: Plan, fact: str) -> tuple[tuple[str, str], ...]:
         if measure.fact == fact and plan.groupings[measure.name]
         for window in (*ROLLING_MS, *TO_DATE, "all")
     )
-
-
-assert FACTS["buyer"].per_window

@@ -44,7 +44,7 @@ def _collect(node: ast.expr, factor: int, terms: dict[str, int], formula: str) -
             terms[name] = terms.get(name, 0) + factor
         case _:
             raise CatalogueError(
-                f"formula {formula!r}: {ast.unparse(node)!r} is not allowed; allowed: measures, + and -, integer factors"
+                f"formula {formula!r}: {ast.unparse(node)!r} is not allowed; allowed: measures, + and -, factors"
             )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from schemas.catalogue import Kpi
+from schemas.currencies import exponent
 from schemas.windows import WINDOWS
 from streams.formula import parse
 from streams.plan import Plan
@@ -14,12 +15,6 @@ from streams.time import class_value
 Number = int | float
 
 Sums = Mapping[str, int]
-
-MINOR_DIGITS: Final[dict[str, int]] = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-}
-"""Digits of the minor unit where they are not 2 (ISO 4217)."""
 
 
 class WindowSums(NamedTuple):
@@ -64,7 +59,7 @@ class WindowKpi:
         self.kpi = kpi
         self.window = window
         self.currency = currency if kpi.unit == "money" else None
-        self._scale = 10 ** MINOR_DIGITS.get(currency, 2) if kpi.unit == "money" else 1
+        self._scale = 10 ** exponent(currency) if kpi.unit == "money" else 1
         self._numerator = self._compile(kpi.numerator, plan)
         self._denominator = self._compile(kpi.denominator, plan) if kpi.denominator else ()
         self._fallback = self._compile(kpi.fallback_denominator, plan) if kpi.fallback_denominator else ()
