@@ -43,9 +43,10 @@ class Alerting:
         self._exporter = exporter
         self._monitor = ConversionMonitor(settings)
         self._last: dict[str, bytes] = {}
+        self._known: dict[int, Rollup] = {}
 
     async def restore(self) -> None:
-        """Read the last transition of every alert, so that a restart neither repeats nor forgets one."""
+        """Read the last transition of every alert, so that a change of owners neither repeats nor forgets one."""
         topic = TopicPartition(self._settings.topics.alerts, 0)
         async for batch in read_to_end(self._settings, [topic]):
             for record in batch:
@@ -56,6 +57,10 @@ class Alerting:
     async def evaluate(self) -> None:
         """Evaluate every watched series that is owned here."""
         now_ms = wall_ms()
+        if self._known != self._pipeline.rollups:
+            # Another worker may have watched these series until now.
+            self._known = dict(self._pipeline.rollups)
+            await self.restore()
         changed = False
         for owner, rollup in list(self._pipeline.rollups.items()):
             for dims in [dims for dims in rollup.series if dims.partition("=")[0] in WATCHED]:

@@ -76,7 +76,6 @@ class Worker:
         self.exporter = Exporter(settings, self.intake.counters)
         self.kpi_topics = KpiTopics(settings, kpi_producer)
         self.alerting = Alerting(settings, self.pipeline, kpi_producer, self.redis, self.exporter)
-        await self.alerting.restore()
         self._runner, self.url = await serve(settings, worker_routes(self, self.exporter), self._extra_routes)
         await self.intake.start()
         self._spawn(self.intake.run())
