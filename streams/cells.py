@@ -19,9 +19,9 @@ from streams.time import Calendar
 BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 32 * DAY_MS, 1 << 60)
 """Length of a block per resolution: about thirty slices."""
 
-_ALL: Final = RESOLUTIONS.index("all")
 _DAY: Final = RESOLUTIONS.index("1d")
 _RETENTION_MS: Final = tuple(RETENTION_MS.get(name, 1 << 60) for name in RESOLUTIONS)
+_REACH_MS: Final = tuple(length + kept for length, kept in zip(BLOCK_MS, _RETENTION_MS, strict=True))
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
 
 Place = tuple[str, int, int]
@@ -55,6 +55,10 @@ def parse_place(key: bytes) -> Place:
     return dims, int(resolution), int(start)
 
 
+def _is_expired(place: Place, newest_ms: int) -> bool:
+    return place[2] <= newest_ms - _REACH_MS[place[1]]
+
+
 class CellStore:
     """All cells of one log partition.
 
@@ -76,15 +80,15 @@ class CellStore:
         Args:
             deltas: What is added.
             offset: The last log offset they come from. Blocks recovered at or past it hold them already.
-            newest_ms: Highest event time of the partition; cells beyond their retention behind it get nothing.
+            newest_ms: Highest event time of the partition; blocks beyond their retention behind it get nothing.
         """
         level: Deltas = deltas
         for resolution in range(len(RESOLUTIONS)):
             level = self._coarsen(level, resolution) if resolution else level
-            alive_after = newest_ms - _RETENTION_MS[resolution]
             for (dims, start), sums in level.items():
-                if start > alive_after:
-                    self._add_to(dims, resolution, start, sums, offset)
+                block_start = start - start % BLOCK_MS[resolution]
+                if block_start > newest_ms - _REACH_MS[resolution]:
+                    self._add_to((dims, resolution, block_start), start, sums, offset)
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
         """Return the cells changed since the last time, in full, by dimension key."""
@@ -99,9 +103,14 @@ class CellStore:
             of_dims += (CellUpdate(place[1], start, at, block.slices[start].copy()) for start in sorted(starts))
         return updates
 
-    def take_unsaved(self, fence: int) -> list[tuple[bytes, bytes | None]]:
-        """Return the changelog records of the blocks changed since the last checkpoint; None for dropped ones."""
+    def take_unsaved(self, fence: int, newest_ms: int) -> list[tuple[bytes, bytes | None]]:
+        """Return the changelog records of the blocks changed since the last checkpoint; None for dropped ones.
+
+        Blocks beyond their retention are dropped first, so that what is stored depends on the log prefix alone and not
+        on when deltas were fanned out.
+        """
         unsaved, self._unsaved = self._unsaved, set()
+        self._drop(place for place in unsaved if _is_expired(place, newest_ms))
         records: list[tuple[bytes, bytes | None]] = []
         for place in sorted(unsaved):
             block = self.blocks.get(place)
@@ -109,14 +118,16 @@ class CellStore:
             records.append((place_key(place), record))
         return records
 
-    def drop_expired(self, newest_ms: int) -> int:
-        """Forget blocks that lie wholly beyond their retention; returns how many."""
-        expired = [p for p in self.blocks if p[2] + BLOCK_MS[p[1]] + _RETENTION_MS[p[1]] <= newest_ms and p[1] != _ALL]
-        for place in expired:
-            del self.blocks[place]
+    def drop_expired(self, newest_ms: int) -> None:
+        """Forget blocks that lie wholly beyond their retention."""
+        self._unsaved.update(self._drop(place for place in self.blocks if _is_expired(place, newest_ms)))
+
+    def _drop(self, places: Iterable[Place]) -> list[Place]:
+        dropped = list(places)
+        for place in dropped:
+            self.blocks.pop(place, None)
             self._changed.pop(place, None)
-            self._unsaved.add(place)
-        return len(expired)
+        return dropped
 
     def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
         """Take the records of the changelog, each the one of the highest fence of its key.
@@ -163,8 +174,8 @@ class CellStore:
             return at_ms - at_ms % _LENGTH_MS[resolution]
         return self._calendar.day_start(at_ms) if resolution == _DAY else 0
 
-    def _add_to(self, dims: str, resolution: int, start: int, sums: Sums, offset: int) -> None:
-        place = (dims, resolution, start - start % BLOCK_MS[resolution])
+    def _add_to(self, place: Place, start: int, sums: Sums, offset: int) -> None:
+        resolution = place[1]
         block = self.blocks.get(place)
         if block is None:
             block = self.blocks[place] = Block({})

@@ -189,9 +189,8 @@ class PartitionFold:
             self._live = {}
         covered = [Covered(*source, *reached) for source, reached in sorted(self._covered.items())]
         marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered)
-        return Checkpoint(
-            self.fence, self.cells.take_unsaved(self.fence), accounts, [(MARKER_KEY, pack(self.fence, marker))]
-        )
+        cells = self.cells.take_unsaved(self.fence, self.newest_ms or 0)
+        return Checkpoint(self.fence, cells, accounts, [(MARKER_KEY, pack(self.fence, marker))])
 
     @property
     def accounts(self) -> int:
