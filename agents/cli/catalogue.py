@@ -17,7 +17,7 @@ from schemas.errors import UsageError
 from schemas.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Every KPI: formula, unit, dimensions, source.")
 @click.argument("names", nargs=-1)
 @json_option
 @command_options

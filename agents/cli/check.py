@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 Look = Callable[[Settings], Awaitable[Finding]]
 
 
-@click.command()
+@click.command(short_help="The doctor: what is wrong, and what to do.")
 @json_option
 @command_options
 @run_async

@@ -29,10 +29,12 @@ from streams.deadletters import DeadLetter
 _SHOWN_BYTES: Final = 4_000
 
 _topic_option = click.option("--topic", metavar="TOPIC", help="Only those that came from this source topic")
-_reason_option = click.option("--reason", type=click.Choice(DEAD_LETTER_REASONS), help="Only those with this reason")
+_reason_option = click.option(
+    "--reason", type=click.Choice(DEAD_LETTER_REASONS), metavar="REASON", help="Only those with this reason"
+)
 
 
-@click.group()
+@click.group(short_help="Dead letters: look at them, send them again.")
 def dlq() -> None:
     """Dead letters: messages that could not be counted, kept as they came."""
 

@@ -43,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
     files: tuple[Path, ...]
 
 
-@click.command()
+@click.command(short_help="Everything on this machine, with a simulated sales floor.")
 @click.option("--simulate/--no-simulate", default=True, show_default=True, help="A simulated sales floor")
 @click.option(
     "--replay", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Events to replay first"
@@ -51,7 +51,11 @@ class Plan(msgspec.Struct, frozen=True):
 @click.option("--mapping", metavar="NAME|FILE", help="How CSV rows become events; built in: crm_opportunities")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the wall page and API [default: 8080]")
 @click.option("--broker", type=click.Choice(get_args(BrokerKind)), default="tansu", show_default=True)
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory for logs and data")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory for logs and data [default: .salespulse]",
+)
 @click.option(
     "--clock", type=click.Choice(("wall", "event")), help="What windows end at [default: event for a replay alone]"
 )
@@ -86,7 +90,8 @@ async def up(
     Examples:
         salespulse up
         salespulse up --rate 50 --port 9000
-        salespulse up --no-simulate --replay sales_pipeline.csv --mapping crm_opportunities
+        salespulse up --no-simulate --replay sales_pipeline.csv \\
+            --mapping crm_opportunities
     """
     data_dir = data or Path(settings.app.data_dir)
     chosen = clock or ("event" if files and not simulate else settings.time.clock)
@@ -195,14 +200,15 @@ def _panel(settings: Settings, plan: Plan, broker: Broker, url: str) -> Panel:
     table.add_column(overflow="fold")
     row = table.add_row
     row("Wall", f"[bold cyan]{url}/[/]")
-    row("API", f"{url}/api/v1/kpis?window=24h   {url}/openapi.json")
+    row("API", f"{url}/api/v1/kpis?window=24h")
+    row("", f"{url}/openapi.json")
     row("Metrics", f"{url}/metrics")
     row("Kafka", f"{broker.bootstrap_servers}  ({_NAMES[broker.kind]})")
     row("Redis", settings.redis.url)
     row("Logs, data", str(plan.data_dir))
     row("Events", _where_from(settings, plan))
     row("", "")
-    row("Try", "salespulse kpis --watch   (here, in another terminal)")
+    row("Try", "salespulse kpis --watch   (here, from another terminal)")
     return Panel(
         table,
         title="SalesPulse",

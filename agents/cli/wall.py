@@ -12,7 +12,7 @@ from agents.wall import start_wall
 from schemas.settings import Settings
 
 
-@click.command()
+@click.command(short_help="The web server alone: wall page and HTTP API.")
 @port_option
 @command_options
 @run_async

@@ -12,7 +12,7 @@ from agents.worker import Worker
 from schemas.settings import Settings
 
 
-@click.command()
+@click.command(short_help="One pipeline worker.")
 @port_option
 @command_options
 @run_async
