@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agents.coverage import Folded, folded
 from agents.kafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition, committed_offsets
 from agents.topics import intake_group, not_where_it_was
 from schemas.settings import Settings
@@ -15,11 +16,11 @@ async def starting_points(
 ) -> dict[TopicPartition, tuple[Commit, int]]:
     """Return where to start in every partition, and its end as of now.
 
-    A partition without a committed offset gets one, at its beginning and marked as a base: else, if records were
-    removed before the first commit, a restart would begin above what some log partitions have covered.
+    A partition without a committed offset gets one at once: else, if records were removed before the first commit, a
+    restart would begin above what some log partitions have covered.
 
     Raises:
-        IntakeStopped: A committed offset lies outside of what the partition holds.
+        IntakeStopped: What was committed or folded lies outside of what the partition holds: the topic is another one.
         UnavailableError: No broker answers.
         CommitFailedError: The group is being rebalanced again.
     """
@@ -27,15 +28,21 @@ async def starting_points(
     if not wanted:
         return {}
     committed = await committed_offsets(settings, intake_group(settings), wanted)
+    known = await folded(settings, set(wanted) - committed.keys())
     begins = await consumer.beginning_offsets(wanted)
     ends = await consumer.end_offsets(wanted)
     starts: dict[TopicPartition, tuple[Commit, int]] = {}
     for partition in wanted:
         begin, end = begins[partition], ends[partition]
         kept = committed.get(partition)
-        start = Commit(begin, 1, base=True) if kept is None else Commit.parse(kept.offset, kept.metadata, begin)
+        if kept is not None:
+            start = Commit.parse(kept.offset, kept.metadata, begin)
+            reached, said = start.offset, "was committed"
+        else:
+            start, reached = _without_commit(known.get(partition), begin)
+            said = "was folded already, and nothing is committed any more"
         if settings.kafka.idempotence:  # Tansu, which has no idempotent producers, does not tell the right end
-            _check(partition, start.offset, begin, end)
+            _check(partition, start.offset, reached, (begin, end), said)
         starts[partition] = start, max(end, start.offset)
     fresh = {partition: starts[partition][0] for partition in wanted if partition not in committed}
     if fresh:
@@ -43,10 +50,20 @@ async def starting_points(
     return starts
 
 
-def _check(partition: TopicPartition, offset: int, begin: int, end: int) -> None:
-    if offset > end:
-        found = f"offset {offset} was committed, and it ends at {end}"
+def _without_commit(known: Folded | None, begin: int) -> tuple[Commit, int]:
+    """Begin at the beginning, or where the state ends: the start, and an offset that must still be there."""
+    if known is None:
+        return Commit(begin, 1, base=True), begin
+    if known.lowest is None:
+        return Commit(begin, known.epoch, base=True), known.highest
+    return Commit(known.lowest, known.epoch, base=False), known.highest
+
+
+def _check(partition: TopicPartition, start: int, reached: int, holds: tuple[int, int], said: str) -> None:
+    begin, end = holds
+    if reached > end:
+        found = f"offset {reached} {said}, and it ends at {end}"
         raise not_where_it_was(partition.topic, partition.partition, found)
-    if offset < begin:
-        found = f"offset {offset} was committed, and it begins at {begin}"
+    if start < begin:
+        found = f"offset {start} {said}, and it begins at {begin}"
         raise not_where_it_was(partition.topic, partition.partition, found)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from agents.coverage import folded
 from agents.kafka import (
     AIOKafkaAdminClient,
     ConfigResource,
@@ -92,6 +93,7 @@ async def accept(settings: Settings, topic: str) -> int:
     partitions = [TopicPartition(topic, number) for number in range(count)]
     committed = await committed_offsets(settings, intake_group(settings), partitions)
     epochs = [Commit.parse(kept.offset, kept.metadata, 0).epoch for kept in committed.values()]
+    epochs += [known.epoch for known in (await folded(settings, partitions)).values()]
     epoch = max(epochs, default=0) + 1
     client_id = f"{settings.app.id}-accept"
     reader = await consumer(settings, client_id=client_id, group_id=intake_group(settings), assignment=partitions)

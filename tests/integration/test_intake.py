@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ from schemas.errors import IntakeStopped
 from schemas.frames import decode_frame
 from schemas.rows import EVENT_TYPES, Row
 from schemas.settings import Settings, settings_from
-from schemas.topics import Topics
+from schemas.topics import Topics, changelog_topic
+from schemas.wire import STATE_VERSION, Covered, Marker, pack
 from streams.deadletters import DeadLetter, from_message
 from streams.router import Commit
 from tests.log_rule import Place, take
@@ -42,6 +44,10 @@ NOW_MS = 1_715_938_200_000
 
 
 def settings_for(broker: Broker, prefix: str, **sections: Mapping[str, Any]) -> Settings:
+    return settings_from(document_for(broker, prefix, **sections))
+
+
+def document_for(broker: Broker, prefix: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
     kafka = {
         "bootstrap_servers": broker.bootstrap_servers,
         "idempotence": broker.idempotent,
@@ -57,7 +63,7 @@ def settings_for(broker: Broker, prefix: str, **sections: Mapping[str, Any]) -> 
     }
     for name, section in sections.items():
         document[name] = document.get(name, {}) | section
-    return settings_from(document)
+    return document
 
 
 @asynccontextmanager
@@ -138,6 +144,28 @@ async def dead_letters(settings: Settings) -> list[DeadLetter]:
     return [letter for letter in found if letter is not None]
 
 
+async def checkpoint(settings: Settings) -> None:
+    """Write the markers that the log's readers would write now."""
+    _, covered = await folded(settings)
+    topic = changelog_topic(settings.app.id, "markers")
+    async with sending(settings) as client:
+        for number, reached in enumerate(covered):
+            places = [Covered(name, partition, epoch, end) for (name, partition, epoch), end in reached.items()]
+            marker = pack(1, Marker(STATE_VERSION, 1, NOW_MS, places))
+            await client.send_and_wait(topic, marker, key=b"marker", partition=number)
+
+
+async def recreate(settings: Settings, topic: str) -> None:
+    async with admin(settings) as managing:
+        await managing.delete_topics([topic])
+
+        async def it_is_gone() -> bool:
+            return topic not in await managing.list_topics()
+
+        await until(it_is_gone)
+    await create_topics(settings)
+
+
 def _good(**changes: Any) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(won("bad", "a-bad"))
     return {name: value for name, value in (event | changes).items() if value is not ...}
@@ -207,39 +235,50 @@ async def test_seventeen_sorts_of_bad_input_become_one_dead_letter_each(kafka: B
         assert {(deals, tp.partition, 1): end for tp, end in ends.items()}.items() <= reached.items()
 
 
-async def test_after_a_death_between_commits_every_event_is_taken_once(kafka: Broker, topic_prefix: str) -> None:
-    settings = settings_for(kafka, topic_prefix)
+async def test_after_a_kill_between_commits_every_event_is_taken_once(kafka: Broker, topic_prefix: str) -> None:
+    settings = settings_for(kafka, topic_prefix, kafka={"session_timeout": "1500ms"})
+    never = {"commit_interval": "1h", "frame_events": 100}
+    doomed = document_for(kafka, topic_prefix, intake=never, kafka={"session_timeout": "1500ms"})
     deals = settings.topics.deals
     await create_topics(settings)
     async with sending(settings) as client:
         for round_ in range(3):
-            sends = [
-                await client.send(deals, won(f"e-{round_}-{n}", f"a-{n % 40}"), partition=n % 2) for n in range(2_000)
-            ]
-            await asyncio.gather(*sends)
-            # An intake that never commits on its own, and dies.
-            dying = Intake(settings_for(kafka, topic_prefix, intake={"commit_interval": "1h", "frame_events": 100}))
-            await dying.start()
-            task = asyncio.create_task(dying.run())
-
-            async def some_are_taken_in(dying: Intake = dying) -> bool:
-                return dying.counters.events.total() >= 1_000
-
-            await until(some_are_taken_in)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await dying.stop()
+            for number in range(2_000):
+                event = won(f"e-{round_}-{number}", f"a-{number % 40}")
+                await client.send(deals, event, partition=number % 2)
+            await client.flush()
+            await kill_in_the_middle(settings, doomed, at_least=500)
     async with running(settings):
         await until_committed(settings, deals)
     log = await records(settings, settings.topics.log)
     rows, covered = await folded(settings)
     sent = sum(len(decode_frame(record.value).rows) for record in log)
-    assert sent > 6_000, "events were sent again after a death"
+    assert sent >= 6_500, "events were sent again after a death"
     ids = sorted(row.event_id for _, row in rows)
-    assert ids == sorted(f"e-{round_}-{n}" for round_ in range(3) for n in range(2_000))
+    assert ids == sorted(f"e-{round_}-{number}" for round_ in range(3) for number in range(2_000))
     assert all(reached[deals, 0, 1] == reached[deals, 1, 1] == 3_000 for reached in covered)
     assert {commit.base for commit in (await committed(settings, [deals])).values()} == {False}
+
+
+async def kill_in_the_middle(settings: Settings, document: Mapping[str, Any], at_least: int) -> None:
+    """Run an intake in a process of its own, and kill it once so many of its events are in the log."""
+    command = [sys.executable, "-m", "tests.integration.intake_process", json.dumps(document)]
+    before = await rows_in_log(settings)
+    process = await asyncio.create_subprocess_exec(*command)
+
+    async def enough_is_in_the_log() -> bool:
+        assert process.returncode is None, "the process ended by itself"
+        return await rows_in_log(settings) >= before + at_least
+
+    try:
+        await until(enough_is_in_the_log, deadline_s=30)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def rows_in_log(settings: Settings) -> int:
+    return sum(len(decode_frame(record.value).rows) for record in await records(settings, settings.topics.log))
 
 
 async def test_two_intakes_share_the_partitions_and_hand_them_over(kafka: Broker, topic_prefix: str) -> None:
@@ -300,14 +339,8 @@ async def test_a_topic_made_anew_stops_intake_until_it_is_accepted(kafka: Broker
             await client.send_and_wait(deals, won(f"old-{number}", "a-1"), partition=number % 2)
         async with running(settings):
             await until_committed(settings, deals)
-    async with admin(settings) as managing:
-        await managing.delete_topics([deals])
-
-        async def it_is_gone() -> bool:
-            return deals not in await managing.list_topics()
-
-        await until(it_is_gone)
-    await create_topics(settings)
+        await checkpoint(settings)
+    await recreate(settings, deals)
     async with sending(settings) as client:
         await client.send_and_wait(deals, won("new-0", "a-1"), partition=0)
     with pytest.raises(IntakeStopped, match=f"salespulse topics accept {deals}"):
@@ -399,3 +432,25 @@ async def test_it_works_on_tansu_too(tansu: Broker, topic_prefix: str) -> None:
     rows, _ = await folded(settings)
     assert sorted(row.event_id for _, row in rows) == sorted(f"e-{number}" for number in range(200))
     assert [letter.reason for letter in await dead_letters(settings)] == ["broken_json"]
+
+
+async def test_offsets_that_the_broker_forgot_are_found_again_in_the_state(kafka: Broker, topic_prefix: str) -> None:
+    settings = settings_for(kafka, topic_prefix)
+    deals = settings.topics.deals
+    await create_topics(settings)
+    async with sending(settings) as client:
+        for number in range(4):
+            await client.send_and_wait(deals, won(f"old-{number}", "a-1"), partition=number % 2)
+        async with running(settings):
+            await until_committed(settings, deals)
+        # Another group over the same topics has no commits; all that is left is what the state says.
+        other = settings_for(kafka, topic_prefix, app={"id": f"{topic_prefix}other"})
+        await create_topics(other)
+        await checkpoint(other)
+        await client.send_and_wait(deals, won("new", "a-1"), partition=0)
+    assert await committed(other, [deals]) == {}
+    async with running(other) as intake:
+        await until_committed(other, deals)
+        assert intake.counters.events.total() == 1
+    rows, _ = await folded(settings)
+    assert sorted(row.event_id for _, row in rows) == ["new", "old-0", "old-1", "old-2", "old-3"]
