@@ -1,6 +1,7 @@
 """An account as it is stored: its events in order of event time, and the history that they make.
 
-An event in order adds its increment. One out of order is put in its place, and adds *new contributions less old ones*.
+An event in order adds its increment. One out of order is put in its place, and adds *new contributions less old ones*;
+so does an amendment that brings a sale to other products, since purchases after it may have counted on the old ones.
 Calls, e-mails, visits and service events keep the dimensions that were known when they were folded; they stay in the
 record because later events take over the dimensions they state, and because duplicates are recognised by them.
 """
@@ -8,7 +9,7 @@ record because later events take over the dimensions they state, and because dup
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -17,9 +18,11 @@ from schemas.rows import EVENT_TYPES, KIND, LIFE_CYCLE, Row
 from schemas.windows import DAY_MS
 from streams.accumulator import Accumulator
 from streams.history import REPLAYED, History, is_conversation
+from streams.items import Products
 
 _OPENED: Final = KIND["email.opened"]
 _CALL: Final = KIND["call.completed"]
+_RESTATING: Final = frozenset((KIND["deal.won"], KIND["deal.amended"]))
 _PRUNE_EVERY_MS: Final = DAY_MS
 
 Opening = tuple[int, str, tuple[str | None, ...]]
@@ -77,7 +80,7 @@ class Account:
         self._seen.add(row.event_hash)
         row.section = row.offset = 0
         rows = self.record.rows
-        if not rows or _key(row) > _key(rows[-1]):
+        if (not rows or _key(row) > _key(rows[-1])) and not (row.items and self._history.redistributes(row)):
             self._in_order(row)
         else:
             self._late(row, bisect_right(rows, _key(row), key=_key))
@@ -149,11 +152,23 @@ class Account:
 def _replay(rows: Sequence[Row], out: Accumulator, sign: int) -> History:
     """Take an account's events in order; contributions are added ``sign`` times (0: only the history is wanted)."""
     before, out.sign = out.sign, sign
-    history = History(out)
+    history = History(out, _amended(rows, out))
     for row in rows:
         history.apply(row)
     out.sign = before
     return history
+
+
+def _amended(rows: Sequence[Row], out: Accumulator) -> Mapping[int, Products]:
+    """Return the products that amendments among the events leave sales with, by the hash of the win."""
+    if not any(row.items and row.kind in _RESTATING for row in rows):
+        return {}
+    before, out.sign = out.sign, 0
+    history = History(out, {})
+    for row in rows:
+        history.apply(row)
+    out.sign = before
+    return history.amended
 
 
 def _stated(row: Row) -> tuple[str | None, ...]:

@@ -6,18 +6,20 @@ pure function of its events in order. :class:`History` is that function, one eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from schemas.rows import EVENT_TYPES, KIND, Row
-from streams.accumulator import Accumulator, Dims, Split
+from streams.accumulator import Accumulator, Dims
+from streams.items import Products, amended_products, amount_of_items, cost_of_items, each, first, names, splits
 
 _UNKNOWN: Final[tuple[str | None, ...]] = (None,) * 6
 _SOURCE: Final = 3
 _CHANNEL: Final = 4
-_PRODUCT: Final = 5
+_WON: Final = KIND["deal.won"]
+_AMENDED: Final = KIND["deal.amended"]
 
 
 class Lead(msgspec.Struct, gc=False):
@@ -32,12 +34,13 @@ class Lead(msgspec.Struct, gc=False):
 class Sale(msgspec.Struct, gc=False):
     """A deal as it stands as won; ``products`` is None when it was sold without items."""
 
+    win: int
     at_ms: int
     dims: Dims
     customer_class: str
     amount: int
     cost: int
-    products: tuple[Split, ...] | None
+    products: Products
 
 
 class Deal(msgspec.Struct):
@@ -52,12 +55,31 @@ class Deal(msgspec.Struct):
 
 
 class History:
-    """State of one account after some of its events in order of event time."""
+    """State of one account after some of its events in order of event time.
 
-    __slots__ = ("_out", "bought", "deals", "dims", "first_talk_ms", "lead", "leads", "purchases")
+    Args:
+        out: Where contributions go.
+        amended: ``event_hash`` of a win -> products of its sale as amendments among the events leave it, where they are
+            others than the win's. Buyers, first purchase and cycle by product are counted under those from the start.
+    """
 
-    def __init__(self, out: Accumulator) -> None:
+    __slots__ = (
+        "_amended",
+        "_out",
+        "amended",
+        "bought",
+        "deals",
+        "dims",
+        "first_talk_ms",
+        "lead",
+        "leads",
+        "purchases",
+    )
+
+    def __init__(self, out: Accumulator, amended: Mapping[int, Products]) -> None:
         self._out = out
+        self._amended = amended
+        self.amended: dict[int, Products] = {}
         self.dims: list[str | None] = list(_UNKNOWN)
         self.leads: set[str] = set()
         self.lead: Lead | None = None
@@ -73,6 +95,14 @@ class History:
             self.state(row)
         else:
             handler(self, row)
+
+    def redistributes(self, row: Row) -> bool:
+        """Tell whether the next event would bring a sale to other products than those it was counted under."""
+        deal = self.deals.get(row.ref or "")
+        if deal is None or deal.sale is None or not row.items:
+            return False
+        restates = row.kind == _AMENDED or (row.kind == _WON and deal.stands_won)
+        return restates and names(splits(row, units=True)) != names(deal.sale.products)
 
     def state(self, row: Row) -> None:
         """Remember the dimensions an event states."""
@@ -162,28 +192,28 @@ class History:
         if deal.stands_won:
             self._restate(row, deal)
             return
-        amount = _first(row.amount, _amount_of_items(row), deal.amount, 0)
-        cost = _first(row.cost, _cost_of_items(row), deal.cost, 0)
+        amount = first(row.amount, amount_of_items(row), deal.amount, 0)
+        cost = first(row.cost, cost_of_items(row), deal.cost, 0)
         deal.amount, deal.cost = amount, cost
         customer_class = "returning" if self.purchases else "new"
-        sale = Sale(row.at_ms, dims, customer_class, amount, cost, _splits(row, units=True))
+        sale = Sale(row.event_hash, row.at_ms, dims, customer_class, amount, cost, splits(row, units=True))
         deal.sale, deal.stands_won = sale, True
         self._count_sale(sale, 1)
         self._purchase(sale, deal)
 
     def _purchase(self, sale: Sale, deal: Deal) -> None:
         """Add what follows from a purchase: cycle, conversion, first purchase, buyers."""
-        out, at_ms, products = self._out, sale.at_ms, sale.products
-        once = tuple((product, 1, ()) for product in dict.fromkeys(p for p, _, _ in products)) if products else None
+        out, at_ms = self._out, sale.at_ms
+        products = self._amended.get(sale.win, sale.products)
         if deal.created_ms is not None:
-            self._add_duration("cycle", sale, (at_ms - deal.created_ms) // 1000)
+            self._add_duration("cycle", sale, products, (at_ms - deal.created_ms) // 1000)
         if not self.purchases:
             if self.first_talk_ms is not None:
-                self._add_duration("contact_to_sale", sale, (at_ms - self.first_talk_ms) // 1000)
+                self._add_duration("contact_to_sale", sale, products, (at_ms - self.first_talk_ms) // 1000)
             dims = list(sale.dims)
             if self.lead is not None:
                 dims[_SOURCE], dims[_CHANNEL] = self.lead.source, self.lead.channel
-            out.fact(out.plan.counting("first_purchase"), at_ms, dims, products=once)
+            out.fact(out.plan.counting("first_purchase"), at_ms, dims, products=each(products))
         if self.lead is not None and not self.lead.converted:
             self.lead.converted = True
             dims = list(_UNKNOWN)
@@ -201,18 +231,22 @@ class History:
         if deal.sale is not None:
             self._restate(row, deal)
         else:
-            deal.amount = _first(row.amount, _amount_of_items(row), deal.amount)
-            deal.cost = _first(row.cost, _cost_of_items(row), deal.cost)
+            deal.amount = first(row.amount, amount_of_items(row), deal.amount)
+            deal.cost = first(row.cost, cost_of_items(row), deal.cost)
 
     def _restate(self, row: Row, deal: Deal) -> None:
         """Bring a sale to an amendment's amounts, in the window of the sale."""
         old = deal.sale
         if old is None:
             return
-        amount = _first(row.amount, _amount_of_items(row), old.amount)
-        cost = _first(row.cost, _cost_of_items(row), old.cost)
-        new = Sale(old.at_ms, old.dims, old.customer_class, amount, cost, _amended_products(row, old, amount, cost))
-        deal.sale, deal.amount, deal.cost = new, amount, cost
+        told, told_cost = (row.amount, amount_of_items(row)), (row.cost, cost_of_items(row))
+        amount, cost = first(*told, old.amount), first(*told_cost, old.cost)
+        deal.amount, deal.cost = first(*told, deal.amount), first(*told_cost, deal.cost)
+        products = amended_products(row, old.products, amount, cost)
+        new = Sale(old.win, old.at_ms, old.dims, old.customer_class, amount, cost, products)
+        deal.sale = new
+        if row.items:
+            self.amended[new.win] = products
         self._count_sale(old, -1)
         self._count_sale(new, 1)
 
@@ -220,7 +254,7 @@ class History:
         out = self._out
         units = sum(parts[2] for _, _, parts in sale.products) if sale.products else 1
         quantities = (sale.amount * sign, sale.cost * sign, units * sign)
-        products: tuple[Split, ...] | None = None
+        products: Products = None
         if sale.products is not None:
             products = tuple((product, n * sign, tuple(q * sign for q in parts)) for product, n, parts in sale.products)
         out.fact(out.plan.counting("sale", sale.customer_class), sale.at_ms, sale.dims, quantities, sign, products)
@@ -234,11 +268,11 @@ class History:
         deal = self._deal(row)
         dims = self._resolve_deal(row, deal)
         sale = deal.sale
-        amount = _first(row.amount, _amount_of_items(row), sale.amount if sale else 0, 0)
-        cost = _first(row.cost, _cost_of_items(row), 0)
+        amount = first(row.amount, amount_of_items(row), sale.amount if sale else 0, 0)
+        cost = first(row.cost, cost_of_items(row), 0)
         out = self._out
         counting = out.plan.counting("return", sale.customer_class if sale else None)
-        products = tuple((p, 1, (q[0], q[1])) for p, _, q in _splits(row, units=False) or ()) or None
+        products = tuple((p, 1, (q[0], q[1])) for p, _, q in splits(row, units=False) or ()) or None
         out.fact(counting, row.at_ms, dims, (amount, cost), products=products)
         if sale is not None:
             self._class_base(row.at_ms, dims, -amount, 0)
@@ -246,52 +280,9 @@ class History:
     def _add(self, fact: str, at_ms: int, dims: Dims) -> None:
         self._out.fact(self._out.plan.counting(fact), at_ms, dims)
 
-    def _add_duration(self, fact: str, sale: Sale, seconds: int) -> None:
-        products = None
-        if sale.products is not None:
-            names = dict.fromkeys(product for product, _, _ in sale.products)
-            products = tuple((product, 1, (seconds,)) for product in names)
-        self._out.fact(self._out.plan.counting(fact), sale.at_ms, sale.dims, (seconds,), products=products)
-
-
-def _first(*candidates: int | None) -> int:
-    """Return the first that is known."""
-    return next((candidate for candidate in candidates if candidate is not None), 0)
-
-
-def _amount_of_items(row: Row) -> int | None:
-    """Return the sum of the items' amounts; None where no item tells one."""
-    told = [item[2] for item in row.items or () if item[2] is not None]
-    return sum(told) if told else None
-
-
-def _cost_of_items(row: Row) -> int | None:
-    """Return the sum of the items' costs; None where no item tells one."""
-    told = [item[3] for item in row.items or () if item[3] is not None]
-    return sum(told) if told else None
-
-
-def _splits(row: Row, *, units: bool) -> tuple[Split, ...] | None:
-    """Return what falls to each product of a sale or return with items: count 1, amount, cost and units."""
-    if not row.items:
-        return None
-    by_product: dict[str | None, list[int]] = {}
-    for product, quantity, amount, cost in row.items:
-        sums = by_product.setdefault(product, [0, 0, 0])
-        sums[0] += amount or 0
-        sums[1] += cost or 0
-        sums[2] += quantity
-    return tuple((product, 1, tuple(sums if units else sums[:2])) for product, sums in by_product.items())
-
-
-def _amended_products(row: Row, old: Sale, amount: int, cost: int) -> tuple[Split, ...] | None:
-    """Return the products of an amended sale: of new items; one product follows the sale; several stay as they were."""
-    if row.items:
-        return _splits(row, units=True)
-    if old.products is not None and len(old.products) == 1:
-        product, count, (_, _, units) = old.products[0]
-        return ((product, count, (amount, cost, units)),)
-    return old.products
+    def _add_duration(self, fact: str, sale: Sale, products: Products, seconds: int) -> None:
+        counting = self._out.plan.counting(fact)
+        self._out.fact(counting, sale.at_ms, sale.dims, (seconds,), products=each(products, seconds))
 
 
 _Handler = Callable[[History, Row], None]
