@@ -33,6 +33,11 @@ StoredCell = tuple[int, dict[str, int]]
 BlockKey = tuple[int, str, int, int]
 """Log partition, dimension key, index of the resolution, start of the block."""
 
+_Todo = dict[int, set[str] | None]
+"""Index of a window -> the measures whose KPIs are to be computed anew; None: all of them."""
+
+_EVERYTHING: Final[_Todo] = dict.fromkeys(range(len(WINDOWS)))
+
 _blocks_decoder: Final = msgspec.msgpack.Decoder(dict[int, tuple[int, dict[str, int]]])
 _marker_decoder: Final = msgspec.msgpack.Decoder(tuple[int, int])
 _json: Final = msgspec.json.Encoder()
@@ -90,7 +95,7 @@ class Rollup:
         self._unsaved: set[BlockKey] = set()
         self._upstream: dict[int, _Upstream] = {}
         self._newest_ms: int | None = None
-        self._changed: dict[str, set[int]] = {}
+        self._changed: dict[str, _Todo] = {}
         self._published: dict[str, tuple[object, ...]] = {}
         self._quality: Quality = "partial"
         self._produced_ms: int | None = None
@@ -176,14 +181,13 @@ class Rollup:
         watermark_ms = self.watermark_ms(wall_ms)
         stamp = (iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
         if everything:
-            todo: Mapping[str, Iterable[int]] = dict.fromkeys(self.series, range(len(WINDOWS)))
+            todo: Mapping[str, _Todo] = dict.fromkeys(self.series, _EVERYTHING)
         elif moved:
-            todo = {dims: moved | self._changed.get(dims, set()) for dims in self.series}
+            all_of_moved = dict.fromkeys(moved)
+            todo = {dims: self._changed.get(dims, {}) | all_of_moved for dims in self.series}
         else:
             todo = self._changed
-        values = [
-            value for dims, windows in todo.items() for value in self._values(dims, windows, stamp, complete=complete)
-        ]
+        values = [value for dims, work in todo.items() for value in self._values(dims, work, stamp, complete=complete)]
         self._changed = {}
         produced_ms, self._produced_ms = self._produced_ms, None
         return Publication(
@@ -257,20 +261,23 @@ class Rollup:
         series.change(Change(resolution, start_ms, delta))
         if resolution == _ALL:
             series.revisions[partition] = fence
-        self._changed.setdefault(dims, set())
+        self._changed.setdefault(dims, {})
 
     def _series(self, dims: str) -> Series:
         series = self.series.get(dims)
         if series is None:
             series = self.series[dims] = Series(dims)
             if self._timeline.windows:
-                self._changed.setdefault(dims, set()).update(range(len(WINDOWS)))
+                self._changed[dims] = dict(_EVERYTHING)
         return series
 
     def _advance(self, now_ms: int) -> frozenset[int]:
         """Add what changed to the windows, then move them on; returns the indexes of those that moved."""
         for dims, changed in self._changed.items():
-            changed.update(self.series[dims].settle(self._timeline))
+            for window, measures in self.series[dims].settle(self._timeline).items():
+                known = changed.setdefault(window, set())
+                if known is not None:
+                    known.update(measure.partition("#")[0] for measure in measures)
         moves = self._timeline.advance(now_ms)
         if moves:
             for series in self.series.values():
@@ -278,18 +285,20 @@ class Rollup:
         return self._timeline.moved_windows(moves)
 
     def _values(
-        self, dims: str, windows: Iterable[int], stamp: tuple[str | None, Quality, str], *, complete: bool
+        self, dims: str, todo: _Todo, stamp: tuple[str | None, Quality, str], *, complete: bool
     ) -> Iterable[Published]:
         series = self.series[dims]
         dimensions = parse_dims(dims)
         kpis = self._kpis.get(",".join(dimensions), ())
         total = series.total
-        for index in sorted(windows):
+        for index, changed in sorted(todo.items()):
             if not kpis:
                 return
             covers = self._timeline.windows[index]
             current, previous = series.window_sums(index)
             for kpi in kpis[index]:
+                if changed is not None and kpi.measures.isdisjoint(changed):
+                    continue
                 key = f"{kpi.kpi.name}|{kpi.window}|{dims}"
                 if dims and key not in self._published and not kpi.exists(total):
                     continue

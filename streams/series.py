@@ -149,20 +149,20 @@ class Series:
             cell[measure] = cell.get(measure, 0) + delta
         self._pending.append(change)
 
-    def settle(self, timeline: Timeline) -> set[int]:
-        """Add what changed to the windows as they stand; returns the indexes of the windows that changed."""
+    def settle(self, timeline: Timeline) -> dict[int, set[str]]:
+        """Add what changed to the windows as they stand; returns the measures that changed, by index of the window."""
         pending, self._pending = self._pending, []
         if not timeline.windows:
-            return set()
-        touched: set[int] = set()
+            return {}
+        touched: dict[int, set[str]] = {}
         for resolution, start_ms, delta in pending:
             if resolution == _ALL:
-                touched.add(len(WINDOWS) - 1)
+                touched.setdefault(len(WINDOWS) - 1, set()).update(delta)
                 continue
             for start, end, window, which in timeline.routes[resolution]:
                 if start <= start_ms < end:
                     _add(self.sums[window][which], delta, 1)
-                    touched.add(window)
+                    touched.setdefault(window, set()).update(delta)
         return touched
 
     def move(self, moves: Sequence[Move]) -> None:

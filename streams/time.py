@@ -16,6 +16,7 @@ from __future__ import annotations
 import zoneinfo
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -46,6 +47,7 @@ Cover = tuple[Range, ...]
 """Disjoint ranges of slices that together make up an interval."""
 
 
+@lru_cache(maxsize=1 << 12)
 def iso(ms: int) -> str:
     """Return a time as RFC 3339 in UTC, with milliseconds only where there are any."""
     text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds" if ms % 1000 else "seconds")

@@ -64,6 +64,7 @@ class WindowKpi:
         self._denominator = self._compile(kpi.denominator, plan) if kpi.denominator else ()
         self._fallback = self._compile(kpi.fallback_denominator, plan) if kpi.fallback_denominator else ()
         self._histogram = f"{kpi.numerator}#" if kpi.type == "percentile" else ""
+        self.measures = frozenset(term.measure for term in (*self._numerator, *self._denominator, *self._fallback))
         self._presence = tuple(
             dict.fromkeys(
                 f"{plan.presence[name]}@all" if plan.measures[name].per_window else plan.presence[name]
@@ -119,6 +120,8 @@ class WindowKpi:
         """Nearest rank: the smallest value that at least ``percentile`` per cent of the values do not exceed."""
         prefix, rank = self._histogram, self.kpi.percentile or 50
         source = sums.total if self.window == "all" else sums.flow
+        if not source.get(self._presence[0]):
+            return Computed(None, None, None)
         classes: list[tuple[int, int]] = []
         for name, count in source.items():
             if name.startswith(prefix):
