@@ -96,7 +96,6 @@ async def up(
     data_dir = data or Path(settings.app.data_dir)
     chosen = clock or ("event" if files and not simulate else settings.time.clock)
     settings = _own_settings(settings, data_dir, port, chosen)
-    _require_port(settings.http.host, settings.http.port)
     plan = Plan(
         broker=broker,
         data_dir=data_dir,
@@ -111,6 +110,7 @@ async def up(
 async def _run(settings: Settings, plan: Plan) -> None:
     async with AsyncExitStack() as running:
         announce = running.enter_context(alone(plan.data_dir))
+        _require_port(settings.http.host, settings.http.port)
         stopped = running.enter_context(stop_signal())
         with stderr().status("starting") as status:
             settings, broker = await _start_servers(settings, plan, running, status.update)
