@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 from zlib import crc32
@@ -29,6 +30,8 @@ class KpiTopics:
         self._topics = (settings.topics.updates, settings.topics.latest)
         self._partitions = settings.kafka.partitions
         self._source = f"/salespulse/{settings.app.id}".encode()
+        # Owners take turns: of several that wait for room in one queue the client fails one long before its time is up.
+        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def publish(self, publication: Publication) -> None:
         """Send all values; returns when they are acknowledged.
@@ -50,11 +53,16 @@ class KpiTopics:
         for value in values:
             key, headers = value.key.encode(), self._headers(value)
             if batch.append(key=key, value=value.payload, timestamp=None, headers=headers) is None:
-                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+                acknowledged.append(await self._hand_over(batch, topic, partition))
                 batch = self._producer.create_batch()
                 batch.append(key=key, value=value.payload, timestamp=None, headers=headers)
-        acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
+        acknowledged.append(await self._hand_over(batch, topic, partition))
         await asyncio.gather(*acknowledged)
+
+    async def _hand_over(self, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+        async with self._turns[topic, partition]:
+            future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+            return future
 
     def _headers(self, value: Published) -> Headers:
         kpi = value.value
