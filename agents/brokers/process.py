@@ -73,6 +73,11 @@ class ChildProcess:
         """Whether the process was started and has not ended (a paused one is running)."""
         return self._popen is not None and self._popen.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the last run ended (a signal's number is negative); None before that."""
+        return None if self._popen is None else self._popen.poll()
+
     def spawn(self) -> None:
         """Start the process and return at once.
 
@@ -117,7 +122,9 @@ class ChildProcess:
         try:
             while not ready():
                 if not self.running:
-                    raise ServerError(f"{self.name} ended with code {self._code()} while starting.{self._quoted_log()}")
+                    raise ServerError(
+                        f"{self.name} ended with code {self.exit_code} while starting.{self._quoted_log()}"
+                    )
                 if time.monotonic() > until:
                     raise ServerError(f"{self.name} was not ready within {deadline_s:g} s.{self._quoted_log()}")
                 await asyncio.sleep(POLL_S)
@@ -138,8 +145,8 @@ class ChildProcess:
             self.kill()
         if not ended:
             raise ServerError(f"{self.name} did not end within {deadline_s:g} s.{self._quoted_log()}")
-        if self._code() != 0:
-            raise ServerError(f"{self.name} failed with code {self._code()}.{self._quoted_log()}")
+        if self.exit_code != 0:
+            raise ServerError(f"{self.name} failed with code {self.exit_code}.{self._quoted_log()}")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Ask the process to end (SIGTERM), and kill it if it does not in time. Does nothing when it is gone."""
@@ -196,9 +203,6 @@ class ChildProcess:
     def _signal(self, number: int) -> None:
         if self._popen is not None:
             self._popen.send_signal(number)  # takes care of a process that has just ended
-
-    def _code(self) -> int | None:
-        return None if self._popen is None else self._popen.returncode
 
     def _quoted_log(self) -> str:
         lines = "".join(f"\n  | {line}" for line in self.last_log_lines())
