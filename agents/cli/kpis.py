@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from typing import Any, Final
 
 import click
@@ -60,7 +61,8 @@ async def kpis(
     reader = RedisReader(settings)
     try:
         if watch:
-            await _watch(reader, query, window)
+            with suppress(asyncio.CancelledError):  # Ctrl-C is how one looks away
+                await _watch(reader, query, window)
         else:
             answer = await _read(reader, query, settings)
             if as_json:
@@ -111,15 +113,20 @@ async def _read(reader: RedisReader, query: Query, settings: Settings) -> Answer
 
 
 async def _watch(reader: RedisReader, query: Query, window: str) -> None:
-    with Live(console=stdout(), screen=False, auto_refresh=False) as live:
-        shown: RenderableType = Text("waiting for values")
+    """Show the values once a second until Ctrl-C; into a pipe, one table after the other."""
+    console = stdout()
+    shown: RenderableType = Text("waiting for values")
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while True:
             try:
-                answer = await reader.read(query)
-                shown = _picture(answer, window)
-                live.update(shown, refresh=True)
+                shown = _picture(await reader.read(query), window)
+                picture = shown
             except UnavailableError as error:
-                live.update(Group(shown, Text(str(error), "red")), refresh=True)
+                picture = Group(shown, Text(str(error), "red"))
+            if live is None:
+                console.print(picture)
+            else:
+                live.update(picture, refresh=True)
             await asyncio.sleep(_EVERY_S)
 
 

@@ -86,11 +86,10 @@ def with_running(settings: Settings) -> Settings:
 
 
 def laid_over(settings: Settings, running: Running) -> Settings:
-    """Settings with these servers' addresses."""
+    """Settings with these servers' addresses; the pages keep theirs, so that a wall of one's own can be started."""
     replace = msgspec.structs.replace
     return replace(
         settings,
         kafka=replace(settings.kafka, bootstrap_servers=running.bootstrap_servers, idempotence=running.idempotence),
         redis=replace(settings.redis, url=running.redis_url),
-        http=replace(settings.http, host=running.host, port=running.port),
     )

@@ -40,6 +40,7 @@ _SHOW_EVERY: Final = 200
 )
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events")
 @click.option("--out", type=click.Path(path_type=Path, allow_dash=True), help="Write NDJSON to a file (- is stdout)")
+@click.option("--label", default="", help="Put into every id, so that a second run is not taken for the first")
 @click.option("--drop-after", type=float, metavar="SECONDS", help="From then on half as many deals are won")
 @command_options
 @run_async
@@ -50,6 +51,7 @@ async def simulate(
     days: float | None,
     count: int | None,
     out: Path | None,
+    label: str,
     drop_after: float | None,
 ) -> None:
     """Simulate a sales floor: teams, funnels, week days and seasons.
@@ -65,7 +67,8 @@ async def simulate(
     """
     if days is None and out is not None:
         days = _HISTORY_DAYS
-    config = floor_config(settings, rate or (_LIVE_RATE if days is None else _HISTORY_RATE), seed, drop_after)
+    rate = rate or (_LIVE_RATE if days is None else _HISTORY_RATE)
+    config = floor_config(settings, rate, seed, label=label, drop_after=drop_after)
     now_ms = time.time_ns() // 1_000_000
     events = live(config, now_ms) if days is None else history(config, now_ms - int(days * DAY_MS), now_ms)
     expected = None if days is None else int(days * DAY_MS / 1000 * config.events_per_second)
@@ -77,7 +80,9 @@ async def simulate(
         remark(f"{written:,} events written to {out}")
 
 
-def floor_config(settings: Settings, rate: float, seed: int, drop_after: float | None = None) -> SimulationConfig:
+def floor_config(
+    settings: Settings, rate: float, seed: int, *, label: str = "", drop_after: float | None = None
+) -> SimulationConfig:
     """A floor with the zone and the stages of the settings.
 
     Raises:
@@ -88,6 +93,7 @@ def floor_config(settings: Settings, rate: float, seed: int, drop_after: float |
         return SimulationConfig(
             events_per_second=rate,
             seed=seed,
+            label=label,
             zone=settings.time.zone,
             stages=settings.kpi.stages,
             conversion_drop=drop,

@@ -175,7 +175,7 @@ def test_commands_find_the_servers_of_a_running_up_and_only_while_it_runs() -> N
         announce(RUNNING)
         found = with_running(settings)
         assert (found.kafka.bootstrap_servers, found.kafka.idempotence) == ("127.0.0.1:41", False)
-        assert (found.redis.url, found.http.port) == ("redis://127.0.0.1:42/0", 43)
+        assert (found.redis.url, found.http) == ("redis://127.0.0.1:42/0", settings.http)
         with pytest.raises(UsageError, match=r"salespulse up runs in .salespulse already \(http://127.0.0.1:43\)"):
             alone(data_dir).__enter__()
     assert with_running(settings) == settings
