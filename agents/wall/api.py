@@ -29,12 +29,14 @@ class Api:
 
     Args:
         reader: The live view.
-        kpis: Those in force, by name, in the order of answers.
+        kpis: All, by name; those that are not in force may be asked for, they just have no values.
+        in_force: Those that the settings leave in.
     """
 
-    def __init__(self, reader: RedisReader, kpis: Mapping[str, Kpi]) -> None:
+    def __init__(self, reader: RedisReader, kpis: Mapping[str, Kpi], in_force: Sequence[Kpi]) -> None:
         self._reader = reader
         self._kpis = kpis
+        self._in_force = in_force
 
     async def kpis(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/v1/kpis``."""
@@ -53,7 +55,7 @@ class Api:
 
     async def catalogue(self, _request: web.Request) -> web.StreamResponse:
         """``GET /api/v1/catalogue``."""
-        kpis = list(self._kpis.values())
+        kpis = self._in_force
         return _answer({"kpis": kpis, "windows": WINDOWS, "dimensions": dimensions_of(kpis)})
 
     async def alerts(self, _request: web.Request) -> web.StreamResponse:

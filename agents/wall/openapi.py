@@ -21,7 +21,7 @@ def openapi(kpis: Mapping[str, Kpi], dimensions: Iterable[str], *, token: bool) 
     """Describe the API.
 
     Args:
-        kpis: Those in force, by name.
+        kpis: All, by name.
         dimensions: All of them.
         token: Whether requests need the token of the settings.
     """

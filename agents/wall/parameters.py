@@ -29,7 +29,7 @@ def parse_query(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> Query
 
     Args:
         parameters: Of the request; those that may stand several times add up.
-        kpis: Those in force, by name.
+        kpis: All, by name.
 
     Raises:
         ProblemError: 400, with the parameter, what was found and what is allowed.

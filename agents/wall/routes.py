@@ -46,10 +46,11 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         settings: ``[redis]``, ``[http]`` and what the page shows.
         reader: The live view; one of its own when not given, which lasts as long as the process.
     """
-    include = settings.catalogue.include
-    kpis = {kpi.name: kpi for kpi in KPIS if not include or kpi.name in include}
-    view = reader if reader is not None else RedisReader(settings, kpis)
-    api, stream, token = Api(view, kpis), Stream(settings, view, kpis), settings.http.token
+    include, token = settings.catalogue.include, settings.http.token
+    kpis = {kpi.name: kpi for kpi in KPIS}
+    in_force = [kpi for kpi in KPIS if not include or kpi.name in include]
+    view = reader if reader is not None else RedisReader(settings)
+    api, stream = Api(view, kpis, in_force), Stream(settings, view, kpis)
     document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))
 
     async def description(_request: web.Request) -> web.StreamResponse:

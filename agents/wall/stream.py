@@ -34,7 +34,7 @@ class Stream:
     Args:
         settings: What the page needs to judge freshness by, and the business zone and currency.
         reader: The live view.
-        kpis: Those in force, by name.
+        kpis: All, by name.
     """
 
     def __init__(self, settings: Settings, reader: RedisReader, kpis: Mapping[str, Kpi]) -> None:
@@ -47,6 +47,7 @@ class Stream:
             "watermark_bound_ms": int(settings.time.out_of_orderness) if settings.time.clock == "wall" else None,
             "zone": settings.time.zone,
             "currency": settings.money.currency,
+            "better": {kpi.name: kpi.better for kpi in kpis.values()},
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
