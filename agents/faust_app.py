@@ -43,7 +43,7 @@ def build_app(settings: Settings, pipeline: Pipeline) -> App:
         broker_session_timeout=settings.kafka.session_timeout / 1000,
         broker_heartbeat_interval=max(0.1, settings.kafka.session_timeout / 4000),
         broker_rebalance_timeout=20,
-        broker_request_timeout=30,
+        broker_request_timeout=max(30.0, settings.kafka.session_timeout / 1000 + 5),  # Faust wants it above the session
         broker_max_poll_records=2_000,
         broker_max_poll_interval=180,
         broker_commit_interval=0.5,
