@@ -1,0 +1,94 @@
+"""Cells as the rollup keeps them: per log partition, each with its fence, in blocks that are changelog records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.windows import RESOLUTIONS, RETENTION_MS
+from schemas.wire import body_of, pack
+from streams.cells import BLOCK_MS
+
+StoredCell = tuple[int, dict[str, int]]
+"""Fence and sums of a cell."""
+
+_Block = dict[int, StoredCell]
+_decoder: Final = msgspec.msgpack.Decoder(dict[int, tuple[int, dict[str, int]]])
+
+
+class BlockKey(NamedTuple):
+    """Log partition, dimension key, index of the resolution, start of the block."""
+
+    partition: int
+    dims: str
+    resolution: int
+    start_ms: int
+
+    def encode(self) -> bytes:
+        """Return the changelog key."""
+        return f"{self.partition}|{self.resolution}|{self.start_ms}|{self.dims}".encode()
+
+    @staticmethod
+    def parse(key: bytes) -> BlockKey:
+        """Undo :meth:`encode`."""
+        partition, resolution, start_ms, dims = key.decode().split("|", 3)
+        return BlockKey(int(partition), dims, int(resolution), int(start_ms))
+
+
+class Growth(NamedTuple):
+    """A cell's growth: whose it is, its new fence, and what it grew by."""
+
+    key: BlockKey
+    start_ms: int
+    fence: int
+    delta: dict[str, int]
+
+
+class RollupCells:
+    """All cells of one owner, per log partition."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[BlockKey, _Block] = {}
+        self._unsaved: set[BlockKey] = set()
+
+    def restore(self, records: Mapping[bytes, bytes], repair: Iterable[bytes]) -> Iterator[Growth]:
+        """Take the changelog's records; yields every cell as growth from nothing."""
+        for encoded, record in records.items():
+            key = BlockKey.parse(encoded)
+            block = self._blocks[key] = _decoder.decode(body_of(record))
+            for start_ms, (fence, sums) in block.items():
+                yield Growth(key, start_ms, fence, sums)
+        self._unsaved.update(BlockKey.parse(key) for key in repair)
+
+    def take(
+        self, partition: int, dims: str, resolution: int, start_ms: int, fence: int, sums: dict[str, int]
+    ) -> Growth | None:
+        """Take a cell in full; None when what is known of it is as new."""
+        key = BlockKey(partition, dims, resolution, start_ms - start_ms % BLOCK_MS[resolution])
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._blocks[key] = {}
+        old_fence, old = block.get(start_ms, (-1, {}))
+        if fence <= old_fence:
+            return None
+        block[start_ms] = (fence, sums)
+        self._unsaved.add(key)
+        delta = {measure: value - old.get(measure, 0) for measure, value in sums.items()}
+        delta.update({measure: -value for measure, value in old.items() if measure not in sums})
+        return Growth(key, start_ms, fence, delta)
+
+    def take_unsaved(self, position: int) -> list[tuple[bytes, bytes | None]]:
+        """Return the changelog records of what changed since the last time; None for dropped blocks."""
+        unsaved, self._unsaved = sorted(self._unsaved), set()
+        blocks = ((key, self._blocks.get(key)) for key in unsaved)
+        return [(key.encode(), pack(position, block) if block else None) for key, block in blocks]
+
+    def drop_expired(self, reached_ms: int) -> None:
+        """Forget blocks that lie wholly beyond their retention behind the windows."""
+        for key in list(self._blocks):
+            resolution = RESOLUTIONS[key.resolution]
+            if resolution != "all" and key.start_ms + BLOCK_MS[key.resolution] + RETENTION_MS[resolution] <= reached_ms:
+                del self._blocks[key]
+                self._unsaved.add(key)
