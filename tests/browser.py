@@ -194,7 +194,7 @@ class Page:
         await asyncio.to_thread(_write, path, base64.b64decode(answer["data"]))
 
     async def close(self) -> None:
-        """Close it. A browser keeps at most six connections to a server, so six pages with a stream are all it opens."""
+        """Close it: a browser keeps six connections to a server at most, and a page with a stream needs one."""
         await self._browser.call("Target.closeTarget", {"targetId": self._target})
 
     async def call(self, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 
 from schemas.kpi import KpiValue
 from tests.publications import kpi_value
@@ -44,33 +45,28 @@ def _window(window: str, step: int, end_ms: int, seed: int) -> Iterator[KpiValue
     qualified, sent, accepted = leads * 6 // 10, won * 19 // 10, won * 13 // 10
     new, calls, buyers = won * 8 // 10, leads * 3 + step, won * 9 // 10
     cents = won * 236_091 + step * 1_234
-    shared = {"revision": step + 1, "end_ms": end_ms}
+    make = partial(kpi_value, window=window, revision=step + 1, end_ms=end_ms)
 
     def count(kpi: str, number: int, before: float) -> KpiValue:
         previous = round(number * before) if has_previous else None
-        return kpi_value(kpi, window, value=number, numerator=number, previous=previous, **shared)
+        return make(kpi, value=number, numerator=number, previous=previous)
 
     def ratio(kpi: str, over: int, under: int, before: float | None) -> KpiValue:
         previous = before if has_previous else None
-        return kpi_value(
-            kpi, window, value=over / under, numerator=over, denominator=under, previous=previous, **shared
-        )
+        return make(kpi, value=over / under, numerator=over, denominator=under, previous=previous)
 
     previous = cents / 118 if has_previous else None
-    yield kpi_value("revenue", window, value=cents / 100, numerator=cents, previous=previous, **shared)
+    yield make("revenue", value=cents / 100, numerator=cents, previous=previous)
     yield count("deals_won", won, 0.9)
     yield ratio("win_rate", won, won + lost, 0.59)
     yield ratio("lead_conversion", new, leads, 0.081)
-    ticket = kpi_value(
+    yield make(
         "average_ticket",
-        window,
         value=cents / won / 100,
         numerator=cents,
         denominator=won,
         previous=2_410.07 if has_previous else None,
-        **shared,
     )
-    yield ticket
     yield count("leads_created", leads, 1.07)
     yield count("calls", calls, 0.97)
     yield count("active_customers", buyers, 1.0)
@@ -81,10 +77,10 @@ def _window(window: str, step: int, end_ms: int, seed: int) -> Iterator[KpiValue
         for name, share in zip(names, _shares(len(names), seed), strict=True):
             part = {dimension: name}
             mine = int(cents * share)
-            yield kpi_value("revenue", window, part, value=mine / 100, numerator=mine, **shared)
+            yield make("revenue", dimensions=part, value=mine / 100, numerator=mine)
             if dimension == "rep":
                 deals = int(won * share)
-                yield kpi_value("deals_won", window, part, value=deals, numerator=deals, **shared)
+                yield make("deals_won", dimensions=part, value=deals, numerator=deals)
 
 
 def _shares(count: int, seed: int) -> list[float]:

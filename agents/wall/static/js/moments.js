@@ -5,17 +5,18 @@ import { element } from "./dom.js";
 import { short } from "./format.js";
 
 const SHOWN_MS = 7000;
+const PAUSE_MS = 20000; // on a busy floor: what comes meanwhile is shown together
 const PIECES = 28;
 
 export class Moments {
   #most = null;
-  #revenue = null;
+  #revenue = 0;
   #byRep = new Map();
   #leader = null;
   #announced = new Set();
-  #queue = [];
+  #won = nothingWon();
+  #promoted = null;
   #timer = null;
-  shown = 0;
 
   constructor(node) {
     this.node = node;
@@ -26,20 +27,19 @@ export class Moments {
     if (store.freshness.quality !== "live") return;
     this.#wins(store);
     this.#leaders(store, boardWindow);
+    if (this.#timer === null) this.#next();
   }
 
   #wins(store) {
     const count = store.get("deals_won", "all")?.value;
     if (count === undefined || count === null) return;
-    const revenue = store.get("revenue", "all")?.value ?? null;
+    const revenue = store.get("revenue", "all")?.value ?? 0;
     const byRep = new Map(store.ranking("deals_won", "rep", "all").map(([rep, value]) => [rep, value.value ?? 0]));
     if (this.#most !== null && count > this.#most) {
-      const won = count - this.#most;
-      const winners = [...byRep].filter(([rep, deals]) => deals > (this.#byRep.get(rep) ?? 0)).map(([rep]) => rep);
-      const gain = revenue !== null && this.#revenue !== null ? revenue - this.#revenue : 0;
-      const money = gain > 0 ? `+${short(gain, "money")} ${store.page.currency}` : "";
-      const names = winners.length <= 3 ? winners.join(", ") : `${winners.length} reps`;
-      this.#show(won === 1 ? "Deal won" : `${won} deals won`, [names, money].filter(Boolean).join(" · "), true);
+      this.#won.deals += count - this.#most;
+      this.#won.money += revenue - this.#revenue;
+      for (const [rep, deals] of byRep) if (deals > (this.#byRep.get(rep) ?? 0)) this.#won.reps.add(rep);
+      this.#won.currency = store.page.currency;
     }
     this.#most = count; // it never falls while live, unless the world has been made anew
     this.#revenue = revenue;
@@ -52,34 +52,47 @@ export class Moments {
     const [leader, value] = first;
     const key = `${value.window_start}|${leader}`;
     if (this.#leader !== null && this.#leader !== leader && !this.#announced.has(key)) {
-      this.#show("New number one", leader, false);
+      this.#promoted = leader;
     }
     this.#announced.add(key);
     this.#leader = leader;
   }
 
-  #show(title, text, festive) {
-    this.#queue.push([title, text, festive]);
-    if (this.#timer === null) this.#next();
+  #next() {
+    const { deals, money, reps, currency } = this.#won;
+    this.#timer = null;
+    if (deals) {
+      const names = reps.size <= 3 ? [...reps].join(", ") : `${reps.size} reps`;
+      const gain = money > 0 ? `+${short(money, "money")} ${currency}` : "";
+      this.#won = nothingWon();
+      this.#show(deals === 1 ? "Deal won" : `${deals} deals won`, [names, gain].filter(Boolean).join(" · "), pieces());
+    } else if (this.#promoted !== null) {
+      const leader = this.#promoted;
+      this.#promoted = null;
+      this.#show("New number one", leader, []);
+    }
   }
 
-  #next() {
-    const moment = this.#queue.shift();
-    this.node.hidden = !moment;
-    this.#timer = moment ? setTimeout(() => this.#next(), SHOWN_MS) : null;
-    if (!moment) return;
-    const [title, text, festive] = moment;
-    this.shown += 1;
-    this.node.dataset.shown = String(this.shown);
-    this.node.replaceChildren(element("strong", {}, title), element("span", {}, text), ...(festive ? pieces() : []));
+  #show(title, text, decoration) {
+    this.node.dataset.shown = String(Number(this.node.dataset.shown ?? 0) + 1);
+    this.node.replaceChildren(element("strong", {}, title), element("span", {}, text), ...decoration);
+    this.node.hidden = false;
+    this.#timer = setTimeout(() => {
+      this.node.hidden = true;
+      this.#timer = setTimeout(() => this.#next(), PAUSE_MS);
+    }, SHOWN_MS);
   }
+}
+
+function nothingWon() {
+  return { deals: 0, money: 0, reps: new Set(), currency: "" };
 }
 
 function pieces() {
   return Array.from({ length: PIECES }, (_, index) => {
     const piece = element("i", { "aria-hidden": "true" });
     piece.style.left = `${((index * 37) % PIECES) * (100 / PIECES)}%`;
-    piece.style.animationDelay = `${-((index * 53) % 50) / 10}s`;
+    piece.style.animationDelay = `${((index * 53) % 25) / 10}s`;
     return piece;
   });
 }
