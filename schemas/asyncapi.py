@@ -115,7 +115,6 @@ def _messages(references: dict[str, Document]) -> Document:
         "Alert": {
             "name": "Alert",
             "summary": "One transition of one alert.",
-            "headers": _CLOUD_EVENT,
             "payload": references["Alert"],
             "bindings": _keyed("The alert's fingerprint."),
         },

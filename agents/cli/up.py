@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -14,7 +13,7 @@ import msgspec
 from rich.panel import Panel
 from rich.table import Table
 
-from agents.brokers import Broker, BrokerKind, RedisServer, start_broker
+from agents.brokers import BrokerKind, RedisServer, start_broker
 from agents.cli.logs import log_to_file
 from agents.cli.options import command_options, run_async, with_port
 from agents.cli.output import remark, stderr, stdout
@@ -112,48 +111,46 @@ async def _run(settings: Settings, plan: Plan) -> None:
         announce = running.enter_context(alone(plan.data_dir))
         _require_port(settings.http.host, settings.http.port)
         stopped = running.enter_context(stop_signal())
-        with stderr().status("starting") as status:
-            settings, broker = await _start_servers(settings, plan, running, status.update)
-            status.update("starting the worker")
-            worker = Worker(settings, extra_routes=wall_routes(settings))
-            running.push_async_callback(worker.stop)
-            if not await first_of(stopped, worker.start()):
-                return
-        port = int(worker.url.rpartition(":")[2])
-        announce(_addresses(settings, port))
-        stdout().print(_panel(settings, plan, broker, worker.url))
-        await first_of(stopped, worker.wait(), _feed(settings, plan))
+        started: list[Worker] = []
+        if not await first_of(stopped, _start(settings, plan, running, started)):
+            return
+        (worker,) = started
+        announce(_addresses(worker))
+        stdout().print(_panel(worker, plan))
+        await first_of(stopped, worker.wait(), _feed(worker.settings, plan))
         remark("stopping")
 
 
-async def _start_servers(
-    settings: Settings, plan: Plan, running: AsyncExitStack, say: Callable[[str], None]
-) -> tuple[Settings, Broker]:
-    say(f"starting {_NAMES[plan.broker]}")
-    broker = await start_broker(plan.broker, plan.data_dir / plan.broker)
-    running.push_async_callback(broker.stop)
-    say("starting Valkey")
-    redis = RedisServer(plan.data_dir / "redis")
-    running.push_async_callback(redis.stop)
-    await redis.start()
+async def _start(settings: Settings, plan: Plan, running: AsyncExitStack, started: list[Worker]) -> None:
+    """Start servers and worker; what was started is stopped by the stack, also when this is cancelled half way."""
     replace = msgspec.structs.replace
-    settings = replace(
-        settings,
-        kafka=replace(settings.kafka, bootstrap_servers=broker.bootstrap_servers, idempotence=broker.idempotent),
-        redis=replace(settings.redis, url=redis.url),
-    )
-    say("making topics")
-    await create_topics(settings)
-    return settings, broker
+    with stderr().status("") as status:
+        status.update(f"starting {_NAMES[plan.broker]}")
+        broker = await start_broker(plan.broker, plan.data_dir / plan.broker)
+        running.push_async_callback(broker.stop)
+        status.update("starting Valkey")
+        redis = RedisServer(plan.data_dir / "redis")
+        running.push_async_callback(redis.stop)
+        await redis.start()
+        kafka = replace(settings.kafka, bootstrap_servers=broker.bootstrap_servers, idempotence=broker.idempotent)
+        settings = replace(settings, kafka=kafka, redis=replace(settings.redis, url=redis.url))
+        status.update("making topics")
+        await create_topics(settings)
+        status.update("starting the worker")
+        worker = Worker(settings, extra_routes=wall_routes(settings))
+        running.push_async_callback(worker.stop)
+        await worker.start()
+    started.append(worker)
 
 
-def _addresses(settings: Settings, port: int) -> Running:
+def _addresses(worker: Worker) -> Running:
+    settings = worker.settings
     return Running(
         bootstrap_servers=settings.kafka.bootstrap_servers,
         idempotence=settings.kafka.idempotence,
         redis_url=settings.redis.url,
         host=settings.http.host,
-        port=port,
+        port=int(worker.url.rpartition(":")[2]),
     )
 
 
@@ -194,7 +191,8 @@ def _require_port(host: str, port: int) -> None:
             ) from None
 
 
-def _panel(settings: Settings, plan: Plan, broker: Broker, url: str) -> Panel:
+def _panel(worker: Worker, plan: Plan) -> Panel:
+    settings, url = worker.settings, worker.url
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -203,7 +201,7 @@ def _panel(settings: Settings, plan: Plan, broker: Broker, url: str) -> Panel:
     row("API", f"{url}/api/v1/kpis?window=24h")
     row("", f"{url}/openapi.json")
     row("Metrics", f"{url}/metrics")
-    row("Kafka", f"{broker.bootstrap_servers}  ({_NAMES[broker.kind]})")
+    row("Kafka", f"{settings.kafka.bootstrap_servers}  ({_NAMES[plan.broker]})")
     row("Redis", settings.redis.url)
     row("Logs, data", str(plan.data_dir))
     row("Events", _where_from(settings, plan))

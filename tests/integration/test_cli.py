@@ -71,13 +71,16 @@ def test_replay_says_which_topics_are_missing(settings: Settings, capsys: pytest
     assert f"has no topic {settings.topics.calls}" in capsys.readouterr().err
 
 
-def test_an_interrupted_replay_goes_on_where_it_stopped(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_replay_goes_on_where_it_stopped(
+    settings: Settings, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["replay", str(CRM / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]
     assert run(["topics", "create"]) == 0
 
     interrupted = salespulse(*arguments, "--rate", "2000")
     asyncio.run(until(some_acknowledged, deadline_s=30))
-    interrupted.send_signal(signal.SIGINT)
+    interrupted.send_signal(number)
     text, _ = interrupted.communicate(timeout=20)
     assert interrupted.returncode == 130, text
     assert "Traceback" not in text
