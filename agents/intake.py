@@ -11,14 +11,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from agents.intake_start import starting_points
 from agents.kafka import (
     AIOKafkaConsumer,
     AIOKafkaProducer,
     CommitFailedError,
-    ConsumerRebalanceListener,
     ConsumerRecord,
     IllegalStateError,
     KafkaError,
@@ -30,6 +29,7 @@ from agents.kafka import (
     producer,
 )
 from agents.outbox import Outbox
+from agents.rebalance import RebalanceListener
 from agents.topics import intake_group, not_where_it_was
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
@@ -45,6 +45,8 @@ _POLL_RECORDS: Final = 2_000
 _JOIN_TIMEOUT_S: Final = 60.0
 _REVOKE_TIMEOUT_S: Final = 5.0
 _STOP_TIMEOUT_S: Final = 6.0
+_CLOSE_TIMEOUT_S: Final = 5.0
+_ADOPT_TIMEOUT_S: Final = 60.0
 
 
 class Intake:
@@ -64,6 +66,7 @@ class Intake:
         self._generation = 0  # counts rebalances; what was read under an old one is dropped
         self._adopted = -1  # generation whose partitions are set up
         self._assigned = asyncio.Event()
+        self._assigned_at = 0.0
         self._busy = asyncio.Lock()  # held while state changes: by the loop, or by a rebalance that commits
         self._failure: SalesPulseError | None = None
         self._stopping = False
@@ -86,7 +89,7 @@ class Intake:
             *settings.topics.sources().values(),
             client_id=client_id,
             group_id=intake_group(settings),
-            listener=_Rebalance(self),
+            listener=RebalanceListener(self._revoked, self._note_assigned),
             auto_offset_reset="none",  # a position that is gone must stop intake, not start it somewhere else
         )
         self._clients.insert(0, self._consumer)
@@ -125,10 +128,12 @@ class Intake:
                 async with asyncio.timeout(_STOP_TIMEOUT_S):
                     await self.ended.wait()
         for client in self._clients:
-            await client.stop()
+            with contextlib.suppress(TimeoutError):  # a broker that is away must not hold up the end
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await client.stop()
         self._clients.clear()
 
-    async def revoked(self) -> None:
+    async def _revoked(self) -> None:
         """Commit what is done before partitions go to another member, if that can be done quickly."""
         try:
             async with asyncio.timeout(_REVOKE_TIMEOUT_S), self._busy:
@@ -142,9 +147,10 @@ class Intake:
         finally:
             self._forget()
 
-    def assigned(self) -> None:
+    def _note_assigned(self) -> None:
         """Take note that the partitions are others now; the loop sets them up."""
         self._forget()
+        self._assigned_at = time.monotonic()
         self._assigned.set()
 
     def _forget(self) -> None:
@@ -182,6 +188,12 @@ class Intake:
             starts = await starting_points(self._settings, client, client.assignment())
         except (CommitFailedError, IllegalStateError):
             await asyncio.sleep(0.05)
+            return False
+        except (UnavailableError, KafkaError):
+            # The broker may just be starting again; a rebalance is no moment to give up over it.
+            if time.monotonic() - self._assigned_at > _ADOPT_TIMEOUT_S:
+                raise
+            await asyncio.sleep(0.5)
             return False
         if generation != self._generation:
             return False
@@ -235,14 +247,3 @@ class Intake:
         except (CommitFailedError, IllegalStateError):
             return  # the group is being rebalanced: who gets the partitions repeats what was not committed
         self._committed |= changed
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types; it insists on its base class
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-
-    async def on_partitions_revoked(self, _revoked: Any) -> None:
-        await self._intake.revoked()
-
-    async def on_partitions_assigned(self, _assigned: Any) -> None:
-        self._intake.assigned()
