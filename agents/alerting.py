@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
+from agents.emission import wall_ms
 from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
-from agents.pipeline import Pipeline, wall_ms
+from agents.pipeline import Pipeline
 from schemas.alerts import Alert
 from schemas.settings import Settings
 from streams.alerts import ConversionMonitor

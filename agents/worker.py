@@ -13,13 +13,14 @@ from aiohttp import web
 
 from agents.alerting import Alerting
 from agents.cadence import every, on_change
+from agents.emission import wall_ms
 from agents.faust_app import build_app
 from agents.faust_driver import App
 from agents.intake import Intake
 from agents.kafka import AIOKafkaProducer, producer
 from agents.kpi_topics import KpiTopics
 from agents.pages import serve, worker_routes
-from agents.pipeline import Pipeline, wall_ms
+from agents.pipeline import Pipeline
 from agents.topics import check_topics
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings

@@ -32,12 +32,17 @@ _marker_decoder: Final = msgspec.msgpack.Decoder(Marker)
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint writes, in this order, each part acknowledged before the next."""
+    """What a checkpoint writes: cells, accounts, marker, each acknowledged before the next."""
 
     fence: int
     cells: Records
     accounts: Records
     marker: Records
+
+    @property
+    def steps(self) -> tuple[Records, Records, Records]:
+        """The records in the order in which they must be written."""
+        return self.cells, self.accounts, self.marker
 
 
 class Recovered(NamedTuple):

@@ -1,0 +1,133 @@
+"""Emission: changed cells to the owners of their series, one message an owner, and signs of life in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from agents.kafka import AIOKafkaProducer
+from agents.recovery import grouping_of, owner_of
+from schemas.rows import Frame
+from schemas.settings import Settings
+from schemas.wire import CellsMessage, CellUpdate
+from streams.fold import PartitionFold
+
+_BEAT_MS: Final = 3_000
+_FORGET_DELAY_MS: Final = 1_000
+_encoder: Final = msgspec.msgpack.Encoder()
+
+Emission = dict[int, list[CellsMessage]]
+"""Owner -> what the log partitions of this worker have to say to it."""
+
+
+def wall_ms() -> int:
+    """Return the wall clock in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class _Told(NamedTuple):
+    """What a log partition last said to every owner, and when."""
+
+    fence: int
+    newest_ms: int | None
+    waiting: bool
+    at_ms: int
+
+
+class _Arrival(NamedTuple):
+    """The last frame of a log partition: what waited behind it, how long it did, and when it was folded."""
+
+    backlog: int
+    delay_ms: int
+    at_ms: int
+
+
+class Emitter:
+    """Sends cells; keeps hold of every send until it is acknowledged.
+
+    Args:
+        settings: Topic, partitions, tick.
+        producer: Its sends must be acknowledged by all replicas.
+        fail: Called with the error of a send that was refused.
+    """
+
+    def __init__(self, settings: Settings, producer: AIOKafkaProducer, fail: Callable[[BaseException], None]) -> None:
+        self._topic = settings.topics.cells
+        self._owners = settings.kafka.partitions
+        self._tick_ms = int(settings.time.tick)
+        self._producer = producer
+        self._fail = fail
+        self._arrivals: dict[int, _Arrival] = {}
+        self._produced: dict[int, int] = {}
+        self._told: dict[int, _Told] = {}
+        self._owner_of_grouping: dict[str, int] = {}
+        self._in_flight: set[asyncio.Future[Any]] = set()
+
+    def note(self, partition: int, frame: Frame) -> None:
+        """Remember how long a frame that was folded had waited."""
+        now_ms = wall_ms()
+        self._arrivals[partition] = _Arrival(frame.backlog, now_ms - frame.produced_ms, now_ms)
+        if frame.rows:
+            self._produced[partition] = frame.produced_ms
+
+    def take(self, folds: Mapping[int, PartitionFold]) -> Emission:
+        """Return what has to be said now; what it holds counts as emitted, so it must be sent."""
+        now_ms = wall_ms()
+        emission: Emission = {}
+        for partition, fold in folds.items():
+            by_owner: dict[int, dict[str, list[CellUpdate]]] = {}
+            for dims, updates in fold.take_changed().items():
+                by_owner.setdefault(self._owner(dims), {})[dims] = updates
+            backlog, delay_ms = self._waiting(partition, now_ms)
+            produced_ms = self._produced.pop(partition, None)
+            to_all = self._is_due(partition, _Told(fold.fence, fold.newest_ms, backlog > 0, now_ms))
+            for owner in range(self._owners) if to_all else by_owner:
+                cells = by_owner.get(owner, {})
+                message = CellsMessage(
+                    partition, fold.fence, fold.newest_ms, backlog, delay_ms, produced_ms if cells else None, cells
+                )
+                emission.setdefault(owner, []).append(message)
+        return emission
+
+    async def send(self, emission: Emission) -> None:
+        """Hand an emission to the producer."""
+        for owner, messages in emission.items():
+            future = await self._producer.send(self._topic, _encoder.encode(messages), partition=owner)
+            self._in_flight.add(future)
+            future.add_done_callback(self._on_sent)
+
+    async def acknowledged(self) -> None:
+        """Wait until everything sent so far is acknowledged."""
+        await asyncio.gather(*self._in_flight)
+
+    def _on_sent(self, future: asyncio.Future[Any]) -> None:
+        self._in_flight.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            self._fail(error)
+
+    def _is_due(self, partition: int, telling: _Told) -> bool:
+        """Tell whether every owner must hear of a partition: soon when something changed, else now and then."""
+        before = self._told.get(partition)
+        if before is not None:
+            interval_ms = _BEAT_MS if before[:3] == telling[:3] else self._tick_ms
+            if telling.at_ms - before.at_ms < interval_ms:
+                return False
+        self._told[partition] = telling
+        return True
+
+    def _waiting(self, partition: int, now_ms: int) -> tuple[int, int]:
+        """Return how many events wait behind a partition, and how long its last frame did."""
+        backlog, delay_ms, at_ms = self._arrivals.get(partition, _Arrival(0, 0, 0))
+        return backlog, delay_ms if now_ms - at_ms < _FORGET_DELAY_MS else 0
+
+    def _owner(self, dims: str) -> int:
+        grouping = grouping_of(dims)
+        owner = self._owner_of_grouping.get(grouping)
+        if owner is None:
+            owner = self._owner_of_grouping[grouping] = owner_of(grouping, self._owners)
+        return owner

@@ -1,0 +1,129 @@
+"""Recovery: folds and rollups as the changelogs hold them, ready to read on behind their fences."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from agents.changelogs import Newest, read_changelogs
+from agents.kafka import TopicPartition, begin_offsets, end_offsets
+from schemas.settings import Settings
+from schemas.topics import changelog_topic
+from schemas.windows import EVENT_DIMENSIONS
+from streams.fold import PartitionFold, Recovered
+from streams.plan import Plan
+from streams.rollup import Rollup, RollupRules
+from streams.time import Calendar
+
+FOLD_TABLES: Final = ("cells", "accounts", "markers")
+"""The tables of a fold, in the order in which a checkpoint writes them."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def owner_of(grouping: str, partitions: int) -> int:
+    """Return the partition of the cells topic that owns all series of a grouping (its dimension names)."""
+    return crc32(grouping.encode()) % partitions
+
+
+def grouping_of(dims: str) -> str:
+    """Return the grouping of a dimension key: its dimension names, joined by commas."""
+    return ",".join(part.partition("=")[0] for part in dims.split(",")) if dims else ""
+
+
+class RecoveredRollup(NamedTuple):
+    """A rollup, and the end of its topic when it was assigned: before that is read it must not publish."""
+
+    rollup: Rollup
+    publishes_from: int
+
+
+class StateReader:
+    """Builds folds and rollups from the changelogs.
+
+    Args:
+        settings: Where they are.
+        plan: The catalogue in force.
+    """
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._calendar = Calendar(settings.time.zone, settings.time.week_start)
+        self._ends: dict[tuple[str, int], int] = {}
+
+    def end(self, table: str, partition: int) -> int:
+        """Return the offset up to which a changelog partition was read."""
+        return self._ends.get((table, partition), 0)
+
+    async def folds(self, partitions: Sequence[int]) -> dict[int, PartitionFold]:
+        """Return the folds of log partitions.
+
+        Raises:
+            StateError: What is stored cannot be used.
+        """
+        started = time.monotonic()
+        states = await self._read(FOLD_TABLES, partitions)
+        starts = await self._starts(self._settings.topics.log, partitions)
+        folds: dict[int, PartitionFold] = {}
+        for partition in partitions:
+            cells, accounts, markers = (states[table, partition] for table in FOLD_TABLES)
+            marker = next(iter(markers.records.values()), None)
+            recovered = Recovered(cells.records, accounts.records, marker, cells.repair, accounts.repair)
+            horizon_ms = int(self._settings.pipeline.dedupe_horizon)
+            fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, horizon_ms)
+            fold.recover(recovered, starts[partition])
+        count, took_s = sum(fold.accounts for fold in folds.values()), time.monotonic() - started
+        _LOG.info("recovered log partitions %s: %d accounts in %.1f s", list(partitions), count, took_s)
+        return folds
+
+    async def rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
+        """Return the rollups of partitions of the cells topic.
+
+        Raises:
+            StateError: What is stored cannot be used.
+        """
+        topic = self._settings.topics.cells
+        states = await self._read(("rollup",), owners)
+        starts = await self._starts(topic, owners)
+        ends = await end_offsets(self._settings, [TopicPartition(topic, owner) for owner in owners])
+        rollups: dict[int, RecoveredRollup] = {}
+        for owner in owners:
+            rollup = Rollup(owner, self._plan, self._calendar, self._rules(), self._groupings(owner))
+            newest = states["rollup", owner]
+            rollup.recover(newest.records, newest.repair, starts[owner])
+            rollups[owner] = RecoveredRollup(rollup, ends[TopicPartition(topic, owner)])
+        return rollups
+
+    async def _read(self, tables: Sequence[str], partitions: Sequence[int]) -> dict[tuple[str, int], Newest]:
+        app_id = self._settings.app.id
+        wanted = {
+            TopicPartition(changelog_topic(app_id, table), partition): (table, partition)
+            for table in tables
+            for partition in partitions
+        }
+        found = await read_changelogs(self._settings, list(wanted))
+        states = {wanted[where]: newest for where, newest in found.items()}
+        self._ends.update({where: newest.end for where, newest in states.items()})
+        return states
+
+    async def _starts(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+        begins = await begin_offsets(self._settings, [TopicPartition(topic, partition) for partition in partitions])
+        return {where.partition: offset for where, offset in begins.items()}
+
+    def _rules(self) -> RollupRules:
+        settings = self._settings
+        return RollupRules(
+            settings.money.currency,
+            settings.kafka.partitions,
+            settings.time.clock,
+            int(settings.time.out_of_orderness),
+            int(settings.pipeline.stale_after),
+        )
+
+    def _groupings(self, owner: int) -> Iterable[str]:
+        groupings = {"", *EVENT_DIMENSIONS, *(name for kpi in self._plan.kpis for name in kpi.dimensions)}
+        return sorted(name for name in groupings if owner_of(name, self._settings.kafka.partitions) == owner)
