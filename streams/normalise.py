@@ -10,8 +10,6 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, Final
 
-import msgspec
-
 from schemas.decode import instant_ms
 from schemas.diagnose import excerpt
 from schemas.errors import InvalidEvent
@@ -30,6 +28,7 @@ from schemas.rows import Item as RowItem
 from schemas.settings import Settings
 from schemas.windows import EVENT_DIMENSIONS
 from streams.money import Factors, convert, factor_of, factors
+from streams.targets import target_fields
 
 SPEND_ACCOUNTS: Final = 16
 """Spend has no account; it is spread over so many, always the same for one event_id, so that duplicates meet."""
@@ -175,7 +174,7 @@ class Normaliser:
             row.account = f"\0spend{row.event_hash % SPEND_ACCOUNTS}"
         elif isinstance(event, TargetSet):
             row.account = f"\0target{event.target_id}"
-            row.extra = self._target(event)
+            row.extra = target_fields(event, self._currency, self._factors)
         elif isinstance(event, ServiceSatisfaction):
             row.number = self._thousandths(event)
 
@@ -187,28 +186,6 @@ class Normaliser:
             raise InvalidEvent("out_of_range", "score", str(event.score), f"a number from 0 to its scale, {scale}")
         exact = Fraction(str(event.score)) / Fraction(str(scale)) * self._scale * 1000
         return int((2 * exact + 1) // 2)
-
-    def _target(self, event: TargetSet) -> str:
-        """A target's own fields as JSON, its value in the reporting currency and its start in milliseconds."""
-        dimensions = {name: value for name, value in (event.dimensions or {}).items() if value}
-        _check_target(event, dimensions)
-        value = event.value or 0
-        if event.kind == "currency":
-            if not isinstance(value, int):
-                raise InvalidEvent("wrong_type", "value", str(value), "an integer of minor units for kind currency")
-            value = convert(value, factor_of(event.currency or self._currency, self._factors), "value") or 0
-        fields = {
-            "dimensions": dimensions,
-            "done": int(event.done or 0),
-            "kind": event.kind,
-            "kpi": event.kpi or None,
-            "parent": event.parent or None,
-            "period": event.period,
-            "start": None if event.start in (None, "") else _start(event.start),
-            "value": value,
-            "withdrawn": event.withdrawn,
-        }
-        return msgspec.json.encode(fields, order="sorted").decode()
 
 
 def _refuse_blank_ids(event: BaseEvent) -> None:
@@ -230,23 +207,3 @@ def _items(items: tuple[Item, ...] | None, factor: tuple[int, int]) -> tuple[Row
         )
         for index, item in enumerate(items)
     )
-
-
-def _check_target(event: TargetSet, dimensions: dict[str, str]) -> None:
-    if len(dimensions) > 1:
-        raise InvalidEvent("wrong_value", "dimensions", f"{len(dimensions)} dimensions", "at most one dimension a goal")
-    for name in dimensions:
-        if name not in EVENT_DIMENSIONS:
-            raise InvalidEvent("wrong_value", f"dimensions.{name}", name, f"one of {', '.join(EVENT_DIMENSIONS)}")
-    if not event.withdrawn:
-        for field, stated in (("kpi", event.kpi), ("period", event.period)):
-            if not stated:
-                raise InvalidEvent("missing_field", field, "nothing", "what every goal has, unless it is withdrawn")
-
-
-def _start(value: str | int | None) -> str | int | None:
-    """A date stays text (it is a local day); a time becomes milliseconds."""
-    if isinstance(value, str) and len(value) == len("2024-05-17"):
-        instant_ms(f"{value}T00:00:00Z", "start")
-        return value
-    return None if value is None else instant_ms(value, "start")

@@ -1,0 +1,65 @@
+"""What only targets have, as it stands in a row: JSON in the reporting currency and in milliseconds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.decode import instant_ms
+from schemas.errors import InvalidEvent
+from schemas.events import TargetSet
+from schemas.windows import EVENT_DIMENSIONS
+from streams.money import Factors, convert, factor_of
+
+
+def target_fields(event: TargetSet, currency: str, known: Factors) -> str:
+    """Return a target's own fields as JSON with sorted keys.
+
+    Args:
+        event: The event.
+        currency: The reporting currency, in which a value of kind ``currency`` is given.
+        known: Currencies that can be converted.
+
+    Raises:
+        InvalidEvent: A field is missing, or its value makes no sense for a target.
+    """
+    dimensions = {name: value for name, value in (event.dimensions or {}).items() if value}
+    _check(event, dimensions)
+    value = event.value or 0
+    if event.kind == "currency":
+        if not isinstance(value, int):
+            raise InvalidEvent("wrong_type", "value", str(value), "an integer of minor units for kind currency")
+        value = convert(value, factor_of(event.currency or currency, known), "value") or 0
+    fields = {
+        "dimensions": dimensions,
+        "done": int(event.done or 0),
+        "kind": event.kind,
+        "kpi": event.kpi or None,
+        "parent": event.parent or None,
+        "period": event.period,
+        "start": _start(event.start),
+        "value": value,
+        "withdrawn": event.withdrawn,
+    }
+    return msgspec.json.encode(fields, order="sorted").decode()
+
+
+def _check(event: TargetSet, dimensions: dict[str, str]) -> None:
+    if len(dimensions) > 1:
+        raise InvalidEvent("wrong_value", "dimensions", f"{len(dimensions)} dimensions", "at most one dimension a goal")
+    for name in dimensions:
+        if name not in EVENT_DIMENSIONS:
+            raise InvalidEvent("wrong_value", f"dimensions.{name}", name, f"one of {', '.join(EVENT_DIMENSIONS)}")
+    if not event.withdrawn:
+        for field, stated in (("kpi", event.kpi), ("period", event.period)):
+            if not stated:
+                raise InvalidEvent("missing_field", field, "nothing", "what every goal has, unless it is withdrawn")
+
+
+def _start(value: str | int | None) -> str | int | None:
+    """A date stays text (it is a local day); a time becomes milliseconds."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and len(value) == len("2024-05-17"):
+        instant_ms(f"{value}T00:00:00Z", "start")
+        return value
+    return instant_ms(value, "start")
