@@ -1,0 +1,250 @@
+"""Everything the product holds and puts out, read from outside, and what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+import orjson
+from redis.asyncio import Redis
+
+from agents.kafka import ConsumerRecord, TopicPartition, begin_offsets, committed_offsets, end_offsets, read_to_end
+from agents.topics import intake_group
+from schemas.catalogue import KPIS
+from schemas.settings import Settings
+from schemas.topics import changelog_topic
+from schemas.windows import RESOLUTIONS, WINDOWS
+from schemas.wire import Marker, body_of, fence_of
+from streams.cells import parse_place
+from streams.plan import Plan
+from tests.e2e.history import Truth, is_retained
+from tests.e2e.product import Process
+from tests.oracle import cell_differences, kpi_differences
+from tests.oracle.cells import CellKey
+
+Payloads = dict[str, bytes]
+"""Series key -> the KPI value as JSON."""
+
+_slices: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
+_markers: Final = msgspec.msgpack.Decoder(Marker)
+_UNITS: Final = {kpi.name: kpi.unit for kpi in KPIS}
+_SAMPLE: Final = re.compile(r"^(salespulse_[a-z0-9_]+)\{(.*)\} (\S+)$", re.MULTILINE)
+_LABEL: Final = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+
+
+# Kafka: cells, markers, offsets
+
+
+async def records_of(settings: Settings, topic: str) -> list[list[ConsumerRecord]]:
+    """All records of a topic that has as many partitions as the log, by partition."""
+    found: list[list[ConsumerRecord]] = [[] for _ in range(settings.kafka.partitions)]
+    async for batch in read_to_end(settings, _partitions(topic, settings.kafka.partitions)):
+        found[batch[0].partition] += batch
+    return found
+
+
+def newest(records: Iterable[ConsumerRecord]) -> dict[bytes, bytes]:
+    """Per key the record of the highest fence, as a recovery takes them (design.md, Exactness, 4)."""
+    kept: dict[bytes, bytes] = {}
+    for record in records:
+        if record.value is None:
+            kept.pop(record.key, None)
+        elif record.key not in kept or fence_of(record.value) >= fence_of(kept[record.key]):
+            kept[record.key] = record.value
+    return kept
+
+
+async def stored_cells(settings: Settings) -> dict[CellKey, dict[str, int]]:
+    """The cells of the changelog, added up over the log partitions; without histograms."""
+    added: dict[CellKey, dict[str, int]] = {}
+    for records in await records_of(settings, changelog_topic(settings.app.id, "cells")):
+        for key, record in newest(records).items():
+            dims, resolution, _ = parse_place(key)
+            for start_ms, sums in _slices.decode(body_of(record)).items():
+                cell = added.setdefault((dims, RESOLUTIONS[resolution], start_ms), {})
+                for measure, value in sums.items():
+                    if "#" not in measure:
+                        cell[measure] = cell.get(measure, 0) + value
+    return added
+
+
+class Checkpoints(NamedTuple):
+    """How far the state is durable, by log partition."""
+
+    fences: list[int]
+    log_ends: list[int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the log is folded and durable."""
+        return all(fence == end - 1 for fence, end in zip(self.fences, self.log_ends, strict=True))
+
+
+async def checkpoints(settings: Settings) -> Checkpoints:
+    """Read the markers and the ends of the log."""
+    fences = []
+    for records in await records_of(settings, changelog_topic(settings.app.id, "markers")):
+        markers = [_markers.decode(body_of(record)) for record in newest(records).values()]
+        fences.append(markers[0].fence if markers else -1)
+    log = _partitions(settings.topics.log, settings.kafka.partitions)
+    ends = await end_offsets(settings, log)
+    return Checkpoints(fences, [ends[partition] for partition in log])
+
+
+async def untaken(settings: Settings) -> int:
+    """How many source messages intake has not committed yet."""
+    sources = [
+        partition
+        for topic in settings.topics.sources().values()
+        for partition in _partitions(topic, settings.kafka.source_partitions)
+    ]
+    ends, begins = await end_offsets(settings, sources), await begin_offsets(settings, sources)
+    committed = await committed_offsets(settings, intake_group(settings), sources)
+    return sum(ends[p] - (committed[p].offset if p in committed else begins[p]) for p in sources)
+
+
+async def is_settled(settings: Settings) -> bool:
+    """Whether every source event is in a durable state."""
+    return await untaken(settings) == 0 and (await checkpoints(settings)).complete
+
+
+def wrong_cells(truth: Truth, stored: Mapping[CellKey, Mapping[str, int]]) -> list[str]:
+    """Differences to the oracle's cells, integer by integer, of what has to be kept yet."""
+    groupings = Plan().groupings
+
+    def is_kept(measure: str, dims: str, resolution: str, start_ms: int) -> bool:
+        grouping = ",".join(part.partition("=")[0] for part in dims.split(","))
+        return is_retained(resolution, start_ms, truth.newest_ms) and grouping in groupings[measure.partition("@")[0]]
+
+    return cell_differences(truth.cells, stored, is_kept)
+
+
+# Values: Redis, HTTP API, KPI topic, metrics
+
+
+async def from_redis(settings: Settings) -> Payloads:
+    """The hashes of all windows."""
+    client = Redis.from_url(settings.redis.url)
+    try:
+        found: Payloads = {}
+        for window in WINDOWS:
+            fields: dict[bytes, bytes] = await client.hgetall(f"{settings.redis.prefix}:kpi:{window}")  # type: ignore[assignment]  # bytes without decode_responses
+            for field, payload in fields.items():
+                kpi, dims = field.decode().split("|")
+                found[f"{kpi}|{window}|{dims}"] = payload
+        return found
+    finally:
+        await client.aclose()
+
+
+async def from_api(wall: Process) -> Payloads:
+    """All series of the HTTP API."""
+    body = await wall.get("/api/v1/kpis?by=*", Accept="application/x-ndjson")
+    return {_key_of(orjson.loads(line)): line for line in (body or b"").splitlines()}
+
+
+async def from_latest(settings: Settings) -> Payloads:
+    """The last value of every key of the KPI topic."""
+    partitions = await records_of(settings, settings.topics.latest)
+    return {record.key.decode(): record.value for records in partitions for record in records}
+
+
+async def from_metrics(workers: Iterable[Process]) -> tuple[dict[str, float], list[str]]:
+    """Samples of all workers by name and labels, and which of them two workers have."""
+    samples: dict[str, float] = {}
+    twice: list[str] = []
+    for worker in workers:
+        text = (await worker.get("/metrics") or b"").decode()
+        for name, labels, value in _SAMPLE.findall(text):
+            if "window=" not in labels:
+                continue
+            sample = _sample(name, dict(_LABEL.findall(labels)))
+            if sample in samples:
+                twice.append(f"metrics: {sample}: shown by two workers")
+            samples[sample] = float(value)
+    return samples, twice
+
+
+async def wrong_values(truth: Truth, settings: Settings, wall: Process, workers: Iterable[Process]) -> list[str]:
+    """What is wrong with the values on any surface; empty when all surfaces carry the same JSON, and that is right."""
+    live, api, latest = await from_redis(settings), await from_api(wall), await from_latest(settings)
+    samples, lines = await from_metrics(workers)
+    for name, payloads in (("redis", live), ("api", api), ("latest", latest)):
+        values = {key: orjson.loads(payload) for key, payload in payloads.items()}
+        lines += [f"{name}: {line}" for line in kpi_differences(truth.kpis, values)]
+    for name, payloads in (("api", api), ("latest", latest)):
+        lines += [
+            f"{name}: {key}: {payloads.get(key)!r}, but redis has {payload!r}"
+            for key, payload in live.items()
+            if payloads.get(key) != payload
+        ]
+    return lines + list(_wrong_samples(live, samples))
+
+
+def falling_versions(records: Iterable[ConsumerRecord]) -> list[str]:
+    """Values of a KPI topic's partition that are older than one before them."""
+    seen: dict[bytes, tuple[str, int]] = {}
+    lines = []
+    for record in records:
+        value = orjson.loads(record.value)
+        version = (value["window_end"], value["revision"])
+        before = seen.get(record.key)
+        if before is not None and version < before:
+            lines.append(f"{record.key.decode()} at offset {record.offset}: {version} after {before}")
+        seen[record.key] = version
+    return lines
+
+
+def _wrong_samples(live: Payloads, samples: Mapping[str, float]) -> Iterator[str]:
+    """Compare `/metrics` with values, by the names of interfaces.md."""
+    expected = dict(_expected_samples(orjson.loads(payload)) for payload in live.values())
+    parts = dict(pair for payload in live.values() for pair in _expected_parts(orjson.loads(payload)))
+    for sample, value in (expected | parts).items():
+        if sample not in samples:
+            yield f"metrics: {sample}: missing, redis has {value}"
+        elif samples[sample] != value and not (math.isnan(samples[sample]) and math.isnan(value)):
+            yield f"metrics: {sample}: {samples[sample]}, but redis has {value}"
+
+
+def _expected_samples(value: Mapping[str, Any]) -> tuple[str, float]:
+    suffix = {"ratio": "_ratio", "seconds": "_seconds"}.get(value["unit"], "")
+    name = f"salespulse_{value['kpi'].removesuffix(suffix)}{suffix}{_by(value)}"
+    currency = {"currency": value["currency"]} if value["unit"] == "money" else {}
+    return _sample(name, {"window": value["window"], **currency, **value["dimensions"]}), _number(value["value"])
+
+
+def _expected_parts(value: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    if value["unit"] == "ratio":
+        for part in ("numerator", "denominator"):
+            name = f"salespulse_{value['kpi']}_{part}{_by(value)}"
+            currency = {"currency": value["currency"]} if _UNITS[value["kpi"]] == "money" else {}
+            yield _sample(name, {"window": value["window"], **currency, **value["dimensions"]}), _number(value[part])
+
+
+def _by(value: Mapping[str, Any]) -> str:
+    return "_by_" + "_".join(sorted(value["dimensions"])) if value["dimensions"] else ""
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _sample(name: str, labels: Mapping[str, str]) -> str:
+    return f"{name} {sorted(labels.items())}"
+
+
+def _key_of(value: Mapping[str, Any]) -> str:
+    def escape(text: str) -> str:
+        return "".join(f"%{ord(char):02X}" if char in "%|=," else char for char in text)
+
+    dims = ",".join(f"{name}={escape(text)}" for name, text in sorted(value["dimensions"].items()))
+    assert all(unquote(escape(text)) == text for text in value["dimensions"].values())
+    return f"{value['kpi']}|{value['window']}|{dims}"
+
+
+def _partitions(topic: str, count: int) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in range(count)]

@@ -1,0 +1,103 @@
+"""How a worker ends, and what it leaves behind: in order, by force, without its servers, with a log it cannot read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.brokers import Broker, RedisServer, free_port
+from agents.kafka import producer
+from schemas.topics import changelog_topic
+from schemas.wire import STATE_VERSION, Marker, pack
+from tests.e2e.history import History, send, settings_of_history
+from tests.e2e.product import Installation, installed
+from tests.e2e.surfaces import checkpoints, is_settled
+
+_TABLES: dict[str, Any] = {
+    **settings_of_history(),
+    "kafka": {"partitions": 2, "source_partitions": 2, "session_timeout": "5s"},
+}
+
+
+@pytest.fixture
+def product(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
+    with installed(tmp_path / "product", kafka.bootstrap_servers, valkey.url, topic_prefix, _TABLES) as found:
+        yield found
+
+
+@pytest.mark.asyncio
+async def test_sigterm_under_load_ends_a_worker_within_seconds_and_makes_durable_what_is_folded(
+    product: Installation,
+) -> None:
+    await product.run("topics", "create")
+    worker = product.start("worker")
+    await worker.until_ready()
+    history = History(seed=3, count=20_000, days=60)
+    assert await send(product.settings, history.messages()) == history.count
+
+    async def some_folded() -> bool:
+        return await worker.events_taken() > history.count // 4
+
+    await worker.until(some_folded, deadline_s=30)
+    started_s = time.monotonic()
+    worker.terminate()
+    assert await worker.ends(deadline_s=15) == 0, worker.log
+    took_s = time.monotonic() - started_s
+    assert took_s < 10
+    assert "Traceback" not in worker.log
+    found = await checkpoints(product.settings)
+    print(f"{history}: ended in {took_s:.1f} s, {found}")
+    behind = [end - 1 - fence for fence, end in zip(found.fences, found.log_ends, strict=True)]
+    assert max(found.fences) >= 0
+
+    worker = product.start("worker")
+
+    async def settled() -> bool:
+        return await is_settled(product.settings)
+
+    await worker.until(settled, deadline_s=60)
+    print(f"{behind} frames were left to the next worker")
+
+
+@pytest.mark.asyncio
+async def test_a_worker_that_cannot_read_the_log_says_so_ends_and_skips_nothing(product: Installation) -> None:
+    await product.run("topics", "create")
+    client = await producer(product.settings, client_id="somebody-else")
+    await client.send_and_wait(product.settings.topics.log, b"no frame", partition=1)
+    await client.stop()
+    for _ in range(2):
+        worker = product.start("worker")
+        started_s = time.monotonic()
+        assert await worker.ends(deadline_s=40) == 1, worker.log
+        print(f"ended after {time.monotonic() - started_s:.1f} s")
+        assert product.settings.topics.log in worker.log
+        found = await checkpoints(product.settings)
+        assert found.fences[1] == -1
+
+
+@pytest.mark.asyncio
+async def test_a_state_of_another_version_is_refused_with_the_way_out(product: Installation) -> None:
+    await product.run("topics", "create")
+    client = await producer(product.settings, client_id="a-newer-version")
+    marker = pack(4, Marker(STATE_VERSION + 1, 4, None, []))
+    await client.send_and_wait(changelog_topic(product.settings.app.id, "markers"), marker, b"marker", partition=0)
+    await client.stop()
+    worker = product.start("worker")
+    assert await worker.ends(deadline_s=40) == 1, worker.log
+    assert f"stored state has version {STATE_VERSION + 1}" in worker.log.strip().splitlines()[-1]
+    assert "rebuild under a new app.id" in worker.log.strip().splitlines()[-1]
+
+
+@pytest.mark.asyncio
+async def test_without_kafka_a_worker_says_so_in_two_lines(topic_prefix: str, tmp_path: Path) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    with installed(tmp_path, nowhere, f"redis://127.0.0.1:{free_port()}", topic_prefix, _TABLES) as product:
+        worker = product.start("worker")
+        assert await worker.ends(deadline_s=20) == 1
+        lines = worker.log.strip().splitlines()
+        assert len(lines) <= 2, worker.log
+        assert f"Kafka at {nowhere} does not answer" in lines[-1]
