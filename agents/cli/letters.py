@@ -10,7 +10,6 @@ import orjson
 
 from agents.cli.source_topics import partitions_of
 from agents.kafka import read_to_end
-from schemas.asyncapi import source_of
 from schemas.decode import decode
 from schemas.errors import InvalidEvent, SalesPulseError, UsageError
 from schemas.settings import Settings
@@ -76,9 +75,6 @@ def why_not_counted(settings: Settings, letter: DeadLetter) -> InvalidEvent | No
         Normaliser(settings).row(event, 0, 0, time.time_ns() // 1_000_000)
     except InvalidEvent as error:
         return error
-    belongs = settings.topics.sources()[source_of(str(event.__struct_config__.tag))]
-    if letter.topic != belongs:
-        return InvalidEvent("wrong_topic", "event_type", str(event.__struct_config__.tag), f"on {belongs}")
     return None
 
 
