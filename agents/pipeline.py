@@ -36,6 +36,9 @@ from streams.rollup import Rollup
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
 
+_MOST_VALUES: Final = 1_000
+"""Values computed in one go: the event loop must not stand still while every window of every series moves."""
+
 Unacknowledged = deque[tuple[int, Any]]
 """Offset and Faust event of messages that are taken but not durable yet, in order."""
 
@@ -63,6 +66,8 @@ class Pipeline:
         self._writer = ChangelogWriter(producer)
         self._emitter = Emitter(settings, producer, self.fail)
         self._publishes_from: dict[int, int] = {}
+        self._assigned_ms: dict[int, int] = {}
+        self._patience_ms = int(settings.pipeline.stale_after)
         self._published: set[int] = set()
         self._frames: dict[int, Unacknowledged] = {}
         self._messages: dict[int, Unacknowledged] = {}
@@ -115,6 +120,7 @@ class Pipeline:
                 self.rollups[owner] = rollup
                 self._messages[owner] = deque()
                 self._publishes_from[owner] = publishes_from
+                self._assigned_ms[owner] = wall_ms()
                 self._published.discard(owner)
 
     # What the agents call, message by message
@@ -200,12 +206,21 @@ class Pipeline:
         """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed."""
         now_ms = wall_ms()
         for owner, rollup in list(self.rollups.items()):
-            if owner in busy or rollup.position + 1 < self._publishes_from[owner]:
+            first = owner not in self._published
+            if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
-            publication = rollup.publication(now_ms, complete=owner not in self._published)
+            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES)
             if publication is not None:
                 self._published.add(owner)
                 yield publication
+            if rollup.has_more:
+                self.rolled.set()
+
+    def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
+        """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""
+        if rollup.position + 1 < self._publishes_from[owner]:
+            return False
+        return rollup.quality(now_ms) != "partial" or now_ms - self._assigned_ms[owner] > self._patience_ms
 
     @property
     def unpublished(self) -> list[int]:

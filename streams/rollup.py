@@ -22,16 +22,14 @@ from streams.series import Change, Series, Timeline
 from streams.time import Calendar, iso
 from streams.upstream import RollupRules, Upstream
 from streams.values import Computed, WindowKpi, compile_kpis
+from streams.worklist import Work, Worklist
 
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 
 MARKER_KEY: Final = b"marker"
 _ALL: Final = RESOLUTIONS.index("all")
 
-_Todo = dict[int, set[str] | None]
-"""Index of a window -> the measures whose KPIs are to be computed anew; None: all of them."""
-
-_EVERYTHING: Final[_Todo] = dict.fromkeys(range(len(WINDOWS)))
+_EVERY_WINDOW: Final = range(len(WINDOWS))
 _json: Final = msgspec.json.Encoder()
 
 
@@ -75,7 +73,9 @@ class Rollup:
         self._timeline = Timeline(calendar)
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
-        self._changed: dict[str, _Todo] = {}
+        self._changed: dict[str, None] = {}
+        self._worklist = Worklist()
+        self._not_live: dict[str, set[int]] = {}
         self._published: dict[str, tuple[object, ...]] = {}
         self._quality: Quality = "partial"
         self._expired_ms = 0
@@ -131,12 +131,15 @@ class Rollup:
         """Return how far values can be trusted now."""
         return self._upstream.quality(wall_ms)
 
-    def publication(self, wall_ms: int, *, complete: bool = False) -> Publication | None:
+    def publication(
+        self, wall_ms: int, *, complete: bool = False, most_values: int | None = None
+    ) -> Publication | None:
         """Bring the windows to the present and return what changed.
 
         Args:
             wall_ms: Wall clock.
-            complete: Return every series, changed or not.
+            complete: Begin to return every series, changed or not.
+            most_values: Stop after about so many values; the rest comes with the next calls (see :attr:`has_more`).
 
         Returns:
             None before there is anything to say.
@@ -145,24 +148,22 @@ class Rollup:
         if now_ms is None:
             return None
         quality = self.quality(wall_ms)
-        everything = complete or quality != self._quality
-        self._quality = quality
-        moved = self._advance(now_ms)
+        self._advance(now_ms)
+        self._note_quality(quality, complete=complete)
         watermark_ms = self.watermark_ms(wall_ms)
         stamp = _Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
-        if everything:
-            todo: Mapping[str, _Todo] = dict.fromkeys(self.series, _EVERYTHING)
-        elif moved:
-            all_of_moved = dict.fromkeys(moved)
-            todo = {dims: self._changed.get(dims, {}) | all_of_moved for dims in self.series}
-        else:
-            todo = self._changed
-        values = [value for dims, work in todo.items() for value in self._values(dims, work, stamp, complete=complete)]
-        self._changed = {}
+        values: list[Published] = []
+        while self._worklist and (most_values is None or len(values) < most_values):
+            values += self._values(self._worklist.take(), stamp)
         produced_ms = self._upstream.take_produced_ms()
         return Publication(
             self.owner, self.position, now_ms, watermark_ms, quality, wall_ms, values, complete, produced_ms
         )
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last publication left something for the next."""
+        return bool(self._worklist)
 
     def checkpoint(self) -> tuple[int, list[tuple[bytes, bytes | None]], tuple[bytes, bytes]]:
         """Return the position, the changelog records of what changed, and the marker to write after them."""
@@ -180,10 +181,6 @@ class Rollup:
         sums = series.sum_between(start_ms, end_ms, resolution)
         return tuple(sums.get(measure, 0) for measure in measures)
 
-    def has_changes(self) -> bool:
-        """Tell whether any cell changed since the last publication."""
-        return bool(self._changed)
-
     def _grow(self, growth: Growth) -> None:
         """Add what a cell grew by to its series."""
         key = growth.key
@@ -191,35 +188,51 @@ class Rollup:
         series.change(Change(key.resolution, growth.start_ms, growth.delta))
         if key.resolution == _ALL:
             series.revisions[key.partition] = growth.fence
-        self._changed.setdefault(key.dims, {})
+        self._changed[key.dims] = None
 
     def _series(self, dims: str) -> Series:
         series = self.series.get(dims)
         if series is None:
             series = self.series[dims] = Series(dims)
-            if self._timeline.windows:
-                self._changed[dims] = dict(_EVERYTHING)
+            self._worklist.move(dims, _EVERY_WINDOW)
         return series
 
-    def _advance(self, now_ms: int) -> frozenset[int]:
-        """Add what changed to the windows, then move them on; returns the indexes of those that moved."""
-        for dims, changed in self._changed.items():
+    def _advance(self, now_ms: int) -> None:
+        """Add what changed to the windows, then move them on."""
+        for dims in self._changed:
             for window, measures in self.series[dims].settle(self._timeline).items():
-                known = changed.setdefault(window, set())
-                if known is not None:
-                    known.update(measure.partition("#")[0] for measure in measures)
+                self._worklist.change(dims, window, (measure.partition("#")[0] for measure in measures))
+        self._changed = {}
         moves = self._timeline.advance(now_ms)
         if moves:
-            for series in self.series.values():
+            moved = self._timeline.moved_windows(moves)
+            for dims, series in self.series.items():
                 series.move(moves)
-        return self._timeline.moved_windows(moves)
+                self._worklist.move(dims, moved)
 
-    def _values(self, dims: str, todo: _Todo, stamp: _Stamp, *, complete: bool) -> Iterable[Published]:
+    def _note_quality(self, quality: Quality, *, complete: bool) -> None:
+        """Have values published again that say they are less than they are now, or more.
+
+        Catching up says so with the values that change; the others were right when they were published.
+        """
+        before, self._quality = self._quality, quality
+        if complete or (quality != before and quality in ("stale", "partial")):
+            for dims in self.series:
+                self._worklist.move(dims, _EVERY_WINDOW, forced=True)
+        elif quality == "live" and self._not_live:
+            for dims, windows in self._not_live.items():
+                self._worklist.move(dims, windows, forced=True)
+            self._not_live = {}
+
+    def _values(self, work: Work, stamp: _Stamp) -> Iterable[Published]:
+        dims = work.dims
         series = self.series[dims]
         dimensions = parse_dims(dims)
         kpis = self._kpis.get(",".join(dimensions), ())
         total = series.total
-        for index, changed in sorted(todo.items()):
+        if stamp.quality != "live":
+            self._not_live.setdefault(dims, set()).update(work.windows)
+        for index, changed in sorted(work.windows.items()):
             if not kpis:
                 return
             covers = self._timeline.windows[index]
@@ -232,8 +245,8 @@ class Rollup:
                     continue
                 computed = kpi.compute(current, previous if covers.previous else None)
                 before = kpi.compute(previous, None).value if covers.previous else None
-                content = (computed, before, covers.span, stamp.quality)
-                if complete or self._published.get(key) != content:
+                content = (computed, before, covers.span)
+                if index in work.forced or self._published.get(key) != content:
                     self._published[key] = content
                     value = self._value(kpi, dimensions, computed, before, index, series.revision, stamp)
                     yield Published(key, kpi.kpi.name, kpi.window, dims, value, _json.encode(value))
