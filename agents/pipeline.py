@@ -68,6 +68,7 @@ class Pipeline:
         self._publishes_from: dict[int, int] = {}
         self._assigned_ms: dict[int, int] = {}
         self._patience_ms = int(settings.pipeline.stale_after)
+        self._begun: set[int] = set()
         self._published: set[int] = set()
         self._frames: dict[int, Unacknowledged] = {}
         self._messages: dict[int, Unacknowledged] = {}
@@ -112,7 +113,7 @@ class Pipeline:
     async def _reassign_rollups(self, owned: set[int], gained: set[int]) -> None:
         for owner in set(self.rollups) - owned:
             del self.rollups[owner], self._messages[owner]
-            self._published.discard(owner)
+            self._unpublish(owner)
             self.on_lost(owner)
         new = sorted(owner for owner in owned if owner in gained or owner not in self.rollups)
         if new:
@@ -121,7 +122,11 @@ class Pipeline:
                 self._messages[owner] = deque()
                 self._publishes_from[owner] = publishes_from
                 self._assigned_ms[owner] = wall_ms()
-                self._published.discard(owner)
+                self._unpublish(owner)
+
+    def _unpublish(self, owner: int) -> None:
+        self._begun.discard(owner)
+        self._published.discard(owner)
 
     # What the agents call, message by message
 
@@ -206,15 +211,17 @@ class Pipeline:
         """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed."""
         now_ms = wall_ms()
         for owner, rollup in list(self.rollups.items()):
-            first = owner not in self._published
+            first = owner not in self._begun
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
             publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES)
             if publication is not None:
-                self._published.add(owner)
+                self._begun.add(owner)
                 yield publication
             if rollup.has_more:
                 self.rolled.set()
+            elif owner in self._begun:
+                self._published.add(owner)
 
     def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
         """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""
@@ -224,7 +231,7 @@ class Pipeline:
 
     @property
     def unpublished(self) -> list[int]:
-        """Owners that have not published yet, because their cells are still being read."""
+        """Owners that have not published all their series yet, because cells are being read or values computed."""
         return sorted(set(self.rollups) - self._published)
 
 
