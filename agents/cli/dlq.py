@@ -207,11 +207,13 @@ def _picture(each: Numbered, settings: Settings) -> Panel:
 def _message(letter: DeadLetter) -> Syntax | Text:
     if letter.value is None:
         return Text("no value (a tombstone)", "dim")
+    if len(letter.value) > _SHOWN_BYTES:
+        cut = f" ... ({len(letter.value):,} bytes; --raw writes them all)"
+        return Text(_text(letter.value[:_SHOWN_BYTES]) + cut)
     try:
         return Syntax(json.dumps(orjson.loads(letter.value), indent=2, ensure_ascii=False), "json", word_wrap=True)
     except orjson.JSONDecodeError:
-        cut = f" ... ({len(letter.value):,} bytes)" if len(letter.value) > _SHOWN_BYTES else ""
-        return Text(_text(letter.value[:_SHOWN_BYTES]) + cut)
+        return Text(_text(letter.value))
 
 
 def _place(letter: DeadLetter) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -87,8 +88,8 @@ def correct(each: Numbered, changes: Mapping[str, str]) -> bytes | None:
     if not changes:
         return each.letter.value
     try:
-        body: Any = orjson.loads(each.letter.value or b"")
-    except orjson.JSONDecodeError:
+        body: Any = json.loads(each.letter.value or b"")  # reads what orjson refuses and a --set may mend: NaN
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         raise UsageError(
@@ -96,7 +97,7 @@ def correct(each: Numbered, changes: Mapping[str, str]) -> bytes | None:
         )
     for name, text in changes.items():
         _set(body, name, text, each.number)
-    return orjson.dumps(body)
+    return json.dumps(body).encode()
 
 
 def _set(body: dict[str, Any], name: str, text: str, number: str) -> None:

@@ -168,7 +168,7 @@ class _Floor:
 
 
 async def _send(sender: AIOKafkaProducer, settings: Settings, tracks: Tracks, event: SimulatedEvent) -> None:
-    track = tracks.get(event.event["event_type"])
+    track = tracks.get(str(event.event["event_type"]))
     if track is not None:
         track.sent_s.append(time.perf_counter())
     await sender.send(settings.topics.sources()[event.topic], orjson.dumps(event.event), event.key.encode())
@@ -230,9 +230,7 @@ async def _settled(tracks: Tracks, tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _figures(tracks: Tracks, reader: str, begin_s: float, end_s: float) -> Figures:
-    found = sorted(
-        latency for track in tracks.values() for latency in track.latencies_s(reader, begin_s, end_s)
-    )
+    found = sorted(latency for track in tracks.values() for latency in track.latencies_s(reader, begin_s, end_s))
     assert found, "no event of a tracked type was sent; measure for longer"
 
     def at(share: float) -> float:

@@ -1,8 +1,8 @@
 """Counts that say, event by event, how far the published values have come.
 
 Each event of these types adds exactly one to a global count of the window `all`, which never falls. So the first
-published value that has reached n holds the n-th event sent (but for the order of events of one type that were under way
-together, which does not change the mean).
+published value that has reached n holds the n-th event sent (but for the order of events of one type that were under
+way together, which does not change the mean).
 """
 
 from __future__ import annotations
