@@ -1,6 +1,6 @@
 """Faust's Kafka driver, corrected where it loses messages or waits too long. Every private name it leans on is tested.
 
-Source: faust-streaming 0.15.3, ``transport/drivers/aiokafka.py`` and ``transport/consumer.py``.
+Source: faust-streaming 0.15.3, ``transport/drivers/aiokafka.py`` and ``transport/consumer.py``; ``mode/threads.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import aiokafka
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode.threads import WorkerThread
 
 _FETCH_WAIT_MS = 50
 _DRAIN_S = 0.02
@@ -25,8 +26,28 @@ class Positions(Protocol):
         """Return the offset after the last one taken, for every partition of log and cells topic owned here."""
 
 
+class _Thread(WorkerThread):
+    """A thread that keeps no process from ending, and that is not waited for by blocking."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Leave the waiting to :meth:`ConsumerThread.stop`."""
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The consumer's thread; the broker may not sit on what it has for 1.5 s, which Faust has hard-coded."""
+
+    Worker: type[WorkerThread] = _Thread
+
+    async def stop(self) -> None:
+        """Stop without blocking the loop, as Faust does: during a rebalance the thread waits for what runs there."""
+        await super().stop()
+        thread = self._thread
+        while thread is not None and not thread.is_stopped.is_set():  # noqa: ASYNC110  an event of threads
+            await asyncio.sleep(_DRAIN_S)
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

@@ -34,6 +34,7 @@ _EMIT_SHARE: Final = 0.15
 _PUBLISH_SHARE: Final = 0.25
 _WATCH_S: Final = 0.1
 _STOP_S: Final = 8.0
+_CANCEL_S: Final = 1.0
 
 
 class Worker:
@@ -100,14 +101,18 @@ class Worker:
     async def stop(self) -> None:
         """End within seconds: intake, a last checkpoint, Faust, producers."""
         self._stopped.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_S):
-                await self._stop_in_order()
-        for task in self._tasks:
+        stopping = asyncio.ensure_future(self._stop_in_order())
+        await asyncio.wait({stopping}, timeout=_STOP_S)  # not `timeout`: Faust's services swallow a cancellation
+        if not stopping.done():
+            _LOG.warning("not stopped in order within %.0f s; what is not durable is folded again", _STOP_S)
+        tasks = {stopping, *self._tasks}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=_CANCEL_S)
         if self._runner is not None:
             await self._runner.cleanup()
+        if stopping.done() and not stopping.cancelled():
+            stopping.result()
 
     def reasons_not_ready(self) -> list[str]:
         """Return why the numbers cannot be relied on now; empty when they can."""
