@@ -64,6 +64,24 @@ async def test_sigterm_under_load_ends_a_worker_within_seconds_and_makes_durable
 
 
 @pytest.mark.asyncio
+async def test_sigterm_ends_a_worker_whose_broker_does_not_answer(
+    own_kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Path
+) -> None:
+    with installed(tmp_path / "product", own_kafka.bootstrap_servers, valkey.url, topic_prefix, _TABLES) as product:
+        await product.run("topics", "create")
+        worker = product.start("worker")
+        await worker.until_ready()
+        own_kafka.pause()
+        try:
+            started_s = time.monotonic()
+            worker.terminate()
+            assert await worker.ends(deadline_s=20) is not None, worker.log
+            print(f"ended in {time.monotonic() - started_s:.1f} s\n{worker.log}")
+        finally:
+            own_kafka.resume()
+
+
+@pytest.mark.asyncio
 async def test_a_worker_that_cannot_read_the_log_says_so_ends_and_skips_nothing(product: Installation) -> None:
     await product.run("topics", "create")
     client = await producer(product.settings, client_id="somebody-else")
