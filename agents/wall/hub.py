@@ -34,6 +34,7 @@ class Subscriber:
         self.freshness: Freshness | None = None
         self.reset = True
         self.since = "0-0"
+        self._matches = query.matcher()
         self._pending: dict[str, Update] = {}
 
     def offer(self, freshness: Freshness, entries: list[Update]) -> None:
@@ -41,7 +42,7 @@ class Subscriber:
         self.freshness = freshness
         for entry in entries:
             kpi, window, dims = entry.key.split("|", 2)
-            if self.query.matches(kpi, window, dims):
+            if window in self.query.windows and self._matches(kpi, dims):
                 self._pending[entry.key] = entry
         if len(self._pending) > _MOST_PENDING:
             self.ask_snapshot()

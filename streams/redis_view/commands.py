@@ -13,8 +13,8 @@ from streams.redis_view.keys import Keys, SeriesKey, split_key
 from streams.redis_view.snapshot import Entry, Head
 
 Argument = str | bytes | int | float
-CHUNK: Final = 5_000
-"""Values in one run of the script: Redis serves nobody else meanwhile, some 20 ms."""
+CHUNK: Final = 2_000
+"""Values in one run of the script: meanwhile Redis serves nobody else, and we no other task, for some 20 ms each."""
 HISTORY_LENGTH: Final = 480
 
 

@@ -36,16 +36,22 @@ class Selection(msgspec.Struct, frozen=True):
         dimensions = self.dimensions
         return dims_key(self.where) if dimensions is not None and dimensions == frozenset(self.where) else None
 
-    def matches(self, kpi: str, dims: str) -> bool:
-        """Whether a series belongs to it."""
-        if self.kpis is not None and kpi not in self.kpis:
-            return False
-        exact = self.exact_dims()
-        if exact is not None:
-            return dims == exact
-        stated = parse_dims(dims)
-        dimensions = self.dimensions
-        return (dimensions is None or dimensions == stated.keys()) and self.where.items() <= stated.items()
+    def matcher(self) -> Callable[[str, str], bool]:
+        """Return whether a series, given as name of the KPI and dimension part, belongs to it."""
+        kpis = None if self.kpis is None else frozenset(self.kpis)
+        dimensions, exact, conditions = self.dimensions, self.exact_dims(), self.where.items()
+
+        def matches(kpi: str, dims: str) -> bool:
+            if kpis is not None and kpi not in kpis:
+                return False
+            if exact is not None:
+                return dims == exact
+            if dimensions is None and not conditions:
+                return True
+            stated = parse_dims(dims)
+            return (dimensions is None or dimensions == stated.keys()) and conditions <= stated.items()
+
+        return matches
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -59,9 +65,10 @@ class Query(msgspec.Struct, frozen=True):
     windows: tuple[str, ...]
     selections: tuple[Selection, ...] = (Selection(),)
 
-    def matches(self, kpi: str, window: str, dims: str) -> bool:
-        """Whether a series belongs to the answer."""
-        return window in self.windows and any(selection.matches(kpi, dims) for selection in self.selections)
+    def matcher(self) -> Callable[[str, str], bool]:
+        """Return whether a series of one of its windows, given as KPI and dimension part, belongs to the answer."""
+        matchers = [selection.matcher() for selection in self.selections]
+        return matchers[0] if len(matchers) == 1 else lambda kpi, dims: any(match(kpi, dims) for match in matchers)
 
     def fields(self, known: Iterable[str]) -> tuple[str, ...] | None:
         """The hash fields that can match, where they can be named; None: the whole hash has to be looked through.
@@ -90,10 +97,11 @@ def pick(
         fields: Field ``kpi|dims`` -> JSON.
         order: Rank of a KPI's name.
     """
+    matches = query.matcher()
     found = []
     for field, payload in fields.items():
         kpi, _, dims = field.partition("|")
-        if query.matches(kpi, window, dims):
+        if matches(kpi, dims):
             found.append((order(kpi), kpi, dims, payload))
     found.sort(key=lambda item: item[:3])
     return [(f"{kpi}|{window}|{dims}", payload) for _, kpi, dims, payload in found]
