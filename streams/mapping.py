@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from schemas.errors import CatalogueError
-from streams.mapping_check import check_mapping
+from streams.csv_file import open_csv
+from streams.mapping_check import check_mapping, columns_used
 from streams.mapping_rules import CsvMapping
 
 
@@ -18,6 +19,20 @@ def builtin_mappings() -> tuple[str, ...]:
     """Names of the mappings that come with the product."""
     found = (entry.name for entry in files("schemas").joinpath("mappings").iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+
+
+def fitting_mapping(path: Path) -> CsvMapping | None:
+    """Return the built-in mapping whose columns a CSV file has all of, so that nobody has to name it; None: none fits.
+
+    Raises:
+        DataFileError: There is no such file, or it is no text.
+    """
+    for name in builtin_mappings():
+        mapping = load_mapping(name)
+        columns, _ = open_csv(mapping.file, path)
+        if {column for column, _ in columns_used(mapping)} <= set(columns):
+            return mapping
+    return None
 
 
 def load_mapping(name: str) -> CsvMapping:

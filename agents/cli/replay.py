@@ -19,7 +19,8 @@ from agents.cli.source_topics import cluster_id, messages_held, require_topics
 from agents.kafka import producer as kafka_producer
 from schemas.settings import Settings
 from streams.event_files import EventFiles
-from streams.mapping import load_mapping
+from streams.mapping import fitting_mapping, load_mapping
+from streams.mapping_rules import CsvMapping
 
 _SAVE_EVERY_S: Final = 0.5
 
@@ -62,10 +63,18 @@ async def replay(
 
 def read_files(files: Sequence[Path], mapping: str | None) -> EventFiles:
     """Read and order the events of files; says which rows made none."""
-    events = EventFiles(files, load_mapping(mapping) if mapping else None)
+    events = EventFiles(files, load_mapping(mapping) if mapping else _fitting(files))
     for reason, count in sorted(events.skipped.items()):
         remark(f"{count:,} of {events.rows:,} rows make no event: {reason}")
     return events
+
+
+def _fitting(files: Sequence[Path]) -> CsvMapping | None:
+    tables = [file for file in files if file.suffix.lower() == ".csv"]
+    found = fitting_mapping(tables[0]) if tables else None
+    if found is not None:
+        remark(f"{tables[0].name} has the columns of the built-in mapping {found.name}; --mapping chooses another")
+    return found
 
 
 async def send_files(

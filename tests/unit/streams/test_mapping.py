@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.errors import CatalogueError
 from streams.csv_file import DataFileError
 from streams.mapped_rows import MappedFile, map_csv
-from streams.mapping import builtin_mappings, load_mapping, parse_mapping
+from streams.mapping import builtin_mappings, fitting_mapping, load_mapping, parse_mapping
 from streams.mapping_values import read_amount
 
 CRM = Path(__file__).parents[4] / "shared" / "data" / "crm_opportunities"
@@ -193,3 +193,18 @@ def test_the_crm_mapping_gives_the_deals_of_the_crm_export() -> None:
         assert (event["team_id"], event["region"]) == (team["manager"], team["regional_office"])
     assert {event["product"] for event in events} >= {"GTXPro", "GTX Plus Basic"}
     assert [event["occurred_at"] for event in events] == sorted(event["occurred_at"] for event in events)
+
+
+def test_a_table_with_the_columns_of_a_built_in_mapping_needs_no_name(tmp_path: Path) -> None:
+    columns = "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value"
+    fitting = tmp_path / "pipeline.csv"
+    fitting.write_text(f"{columns},remarks\n")
+    found = fitting_mapping(fitting)
+    assert found is not None
+    assert found.name == "crm_opportunities"
+
+
+def test_a_table_with_other_columns_fits_no_built_in_mapping(tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("opportunity_id,close_value\n")
+    assert fitting_mapping(other) is None
