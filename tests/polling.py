@@ -1,4 +1,4 @@
-"""Waiting for something to become true: asked again and again until a deadline, never a blind sleep."""
+"""Waiting for something to become true, asked again and again until a deadline, and for tasks to end."""
 
 from __future__ import annotations
 
@@ -17,3 +17,17 @@ async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float = 10
     while not await condition():
         assert loop.time() < end_s, f"{getattr(condition, '__name__', condition)}: not within {deadline_s:g} s"
         await asyncio.sleep(every_s)
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended; raises what one of them failed with before.
+
+    Before Python 3.12 `asyncio.wait_for`, which libraries use, may swallow a cancellation.
+    """
+    failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception() is not None]
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=1.0)
+    for task in failed:
+        task.result()

@@ -19,7 +19,7 @@ from schemas.settings import Settings
 from streams.simulator import LivePace, SimulatedEvent, SimulationConfig, live
 from tests.benchmarks.rig import Installation, Servers, WorkerProcess, cpu_s, machine, memory_mib, servers, waited_s
 from tests.benchmarks.tracked import COUNTS, Count
-from tests.polling import until
+from tests.polling import end, until
 
 _SETTLE_S: Final = 60.0
 _WARM_S: Final = 3.0
@@ -115,7 +115,7 @@ async def _measured(
         end_s, cpu_after, wait_after = time.perf_counter(), _cpu(worker, running), _waits(worker, running)
         await _settled(tracks, tasks)
     finally:
-        await _end(tasks)
+        await end(*tasks)
         await reading.stop()
         await view.aclose()
         await sender.stop()
@@ -202,14 +202,6 @@ async def _read_redis(view: redis.asyncio.Redis, prefix: str, tracks: Tracks) ->
             for (track, count), value in zip(counts, values, strict=True):
                 if value is not None:
                     track.saw("redis", count.of(orjson.loads(value)))
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they end: before Python 3.12 `wait_for`, which libraries use, may swallow a cancellation."""
-    while running := [task for task in tasks if not task.done()]:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running, timeout=1.0)
 
 
 async def _settled(tracks: Tracks, tasks: list[asyncio.Task[None]]) -> None:
