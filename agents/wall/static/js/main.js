@@ -46,7 +46,7 @@ function listen() {
 }
 
 function take(values) {
-  for (const page of pages) page.take?.(values);
+  for (const page of pages) page.take?.(values, store);
   moments.look(store, boardWindow);
   render();
 }

@@ -26,10 +26,12 @@ export class TilePage {
     }
   }
 
-  take(values) {
+  take(values, store) {
+    // Where windows follow event time, so do the trends; else a point belongs to the moment it was told.
+    const replayed = store.page.watermark_bound_ms === null;
     for (const value of values) {
       if (value.window === this.window && Object.keys(value.dimensions).length === 0) {
-        this.#tiles.find((tile) => tile.kpi === value.kpi)?.trend.add(value);
+        this.#tiles.find((tile) => tile.kpi === value.kpi)?.trend.add(value, replayed ? Date.parse(value.watermark ?? value.emitted_at) : store.now());
       }
     }
   }

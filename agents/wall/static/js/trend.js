@@ -22,8 +22,7 @@ export class Trend {
     this.draw();
   }
 
-  add(value) {
-    const ms = Date.parse(value.watermark ?? value.emitted_at);
+  add(value, ms) {
     const last = this.#times.at(-1) ?? -Infinity;
     this.#times.push(Math.max(last, ms / 1000));
     this.#values.push(value.value);
@@ -54,7 +53,7 @@ export class Trend {
       legend: { show: false },
       axes: [{ show: false }, { show: false }],
       scales: { x: { time: true }, y: { range: (_, low, high) => room(low, high) } },
-      series: [{}, { stroke: LINE, width: 3, fill: "rgba(201, 210, 220, 0.14)", points: { show: false }, spanGaps: false }],
+      series: [{}, { stroke: LINE, width: 3, fill: "rgba(201, 210, 220, 0.14)", fillTo: (plot) => plot.scales.y.min, points: { show: false } }],
     };
     this.#plot = new window.uPlot(options, data, this.#node);
   }
