@@ -14,7 +14,7 @@ from zlib import crc32
 import orjson
 import redis.asyncio
 
-from agents.kafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, consumer, producer
+from agents.kafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, consumer, end_offsets, producer
 from schemas.settings import Settings
 from streams.simulator import LivePace, SimulatedEvent, SimulationConfig, live
 from tests.benchmarks.rig import Installation, Servers, WorkerProcess, cpu_s, machine, memory_mib, servers, waited_s
@@ -110,9 +110,11 @@ async def _measured(
         await floor.send_history(sender, settings, tracks)
         await _settled(tracks, tasks)
         await floor.send_until(sender, settings, tracks, time.perf_counter() + _WARM_S)
+        published_before = await _published(settings)
         begin_s, cpu_before, wait_before = time.perf_counter(), _cpu(worker, running), _waits(worker, running)
         sent = await floor.send_until(sender, settings, tracks, begin_s + seconds)
         end_s, cpu_after, wait_after = time.perf_counter(), _cpu(worker, running), _waits(worker, running)
+        published = await _published(settings) - published_before
         await _settled(tracks, tasks)
     finally:
         await end(*tasks)
@@ -125,6 +127,7 @@ async def _measured(
         "sent": sent,
         "seconds": round(took_s, 2),
         "history": floor.history_sent,
+        "values_per_second": round(published / took_s),
         "latency": {reader: _figures(tracks, reader, begin_s, end_s)._asdict() for reader in ("kafka", "redis")},
         "core_share": {name: round((cpu_after[name] - cpu_before[name]) / took_s, 3) for name in cpu_after},
         "waited_for_a_core": {name: round((wait_after[name] - wait_before[name]) / took_s, 3) for name in wait_after},
@@ -172,6 +175,12 @@ async def _send(sender: AIOKafkaProducer, settings: Settings, tracks: Tracks, ev
     if track is not None:
         track.sent_s.append(time.perf_counter())
     await sender.send(settings.topics.sources()[event.topic], orjson.dumps(event.event), event.key.encode())
+
+
+async def _published(settings: Settings) -> int:
+    """How many values the KPI topic has taken."""
+    partitions = [TopicPartition(settings.topics.updates, number) for number in range(settings.kafka.partitions)]
+    return sum((await end_offsets(settings, partitions)).values())
 
 
 def _partitions(settings: Settings) -> list[TopicPartition]:

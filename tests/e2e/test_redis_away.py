@@ -1,4 +1,4 @@
-"""Redis goes away, freezes or forgets while events flow: the pipeline does not notice, the view is whole again at once."""
+"""Redis stops, freezes or forgets while events flow: the pipeline does not notice, and the view is soon whole again."""
 
 from __future__ import annotations
 
