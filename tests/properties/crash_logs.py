@@ -30,9 +30,9 @@ PLAN = Plan([msgspec.structs.replace(kpi, dimensions=("rep",)) for kpi in KPIS i
 CALENDAR = Calendar("Europe/Berlin")
 _RULES = RollupRules("USD", 1, "event", 10_000, 10_000)
 _TYPES = (
-    ("deal.created", "deal.won", "deal.won", "deal.lost", "deal.amended", "deal.returned")
-    + ("lead.created", "call.completed", "email.sent", "email.opened", "web.visit")
-)  # fmt: skip
+    *("deal.created", "deal.won", "deal.won", "deal.lost", "deal.amended", "deal.returned"),
+    *("lead.created", "call.completed", "email.sent", "email.opened", "web.visit"),
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _slices = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
@@ -87,6 +87,7 @@ class Log:
         self.values = latest(rollup)
         cells = {(dims, resolution, start): sums for dims, resolution, start, sums in fold.cells.cells()}
         self._cells = {cell: sums for cell, sums in cells.items() if self._is_kept(cell[1], cell[2])}
+        self._judged: dict[tuple[int, bytes, bytes | None], bool] = {}
         self.final = {where: self.content(where, states[-1][1]) for where, states in self._states.items()}
 
     def at(self, where: tuple[int, bytes], fence: int) -> Any:
@@ -112,10 +113,13 @@ class Log:
 
     def is_right(self, table: int, key: bytes, value: bytes | None) -> bool:
         """Tell whether a changelog record is what the log up to its fence makes of it."""
-        where = (table, key)
-        if value is None:
-            return not self.final[where]
-        return bool(self.content(where, value) == (self.at(where, fence_of(value)) or {}))
+        found = self._judged.get((table, key, value))
+        if found is None:
+            where = (table, key)
+            right = self.at(where, fence_of(value)) if value is not None else self.final[where]
+            found = bool(self.content(where, value) == (right or self.content(where, None)))
+            self._judged[table, key, value] = found
+        return found
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A broker in memory, with workers that crash, pause and wake up on it: the fold's checkpoints and recoveries as agents do them.
+"""A broker in memory, and workers on it that crash, pause and wake up; they checkpoint and recover as agents do.
 
 A worker may be replaced at any moment. Left alone it is a zombie: it goes on with what it has, unaware of the others::
 
@@ -64,6 +64,7 @@ class Rules:
     keep: Keep = _keep_highest
     order: tuple[int, ...] = (CELLS, ACCOUNTS, MARKER)
     emit_before_checkpoint: bool = True
+    newest_is_what_came_last: bool = False
 
 
 class Worker:
@@ -113,8 +114,9 @@ class Worker:
             self.emit()
             self._before_writes = len(self.outbox)
         checkpoint = self.fold.checkpoint()
+        steps = (checkpoint.cells, checkpoint.accounts, checkpoint.marker)
         for table in rules.order:
-            self.writes.extend((table, record) for record in checkpoint[1 + table])
+            self.writes.extend((table, record) for record in steps[table])
 
     def write(self, records: int) -> None:
         """Write so many records of the checkpoint; each is acknowledged before the next."""
@@ -127,8 +129,16 @@ class Worker:
                 for changelog, end in self._read_to:
                     changelog.stable = max(changelog.stable, end)
 
+    def write_step(self) -> None:
+        """Write what is left of one step of the checkpoint."""
+        step = self.writes[0][0] if self.writes else None
+        while self.writes and self.writes[0][0] == step:
+            self.write(1)
+
     def act(self, action: str, number: int) -> None:
         match action:
+            case "step":
+                self.write_step()
             case "read":
                 self.read(number)
             case "skip":
@@ -162,6 +172,8 @@ class Reader:
         start = self.rollup.position + 1
         for raw in islice(self.world.topic, start, start + messages):
             for message in _messages.decode(raw):
+                if self.world.rules.newest_is_what_came_last:
+                    _stamp(message, self.rollup.position + 1)
                 self.rollup.take(message, 0)
             self.rollup.position += 1
 
@@ -203,6 +215,12 @@ class Reader:
                 self.write(number * number)
             case _:
                 raise AssertionError(action)
+
+
+def _stamp(message: CellsMessage, fence: int) -> None:
+    for updates in message.cells.values():
+        for update in updates:
+            update.fence = fence
 
 
 class World:

@@ -1,4 +1,4 @@
-"""How property tests run: without a clock, and the same every time where CI is set; a failure prints how to repeat it."""
+"""How property tests run: without a clock, the same every time where CI is set; a failure says how to repeat it."""
 
 from __future__ import annotations
 
