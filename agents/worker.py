@@ -22,6 +22,7 @@ from agents.kpi_topics import KpiTopics
 from agents.pages import serve, worker_routes
 from agents.pipeline import Pipeline
 from agents.topics import check_topics
+from schemas.catalogue import in_force
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
 from streams.metrics import Exporter
@@ -47,7 +48,7 @@ class Worker:
 
     def __init__(self, settings: Settings, extra_routes: Sequence[web.RouteDef] = ()) -> None:
         self.settings = settings
-        self.plan = Plan()
+        self.plan = Plan(in_force(settings.catalogue.include))
         self.problems: tuple[str, ...] = ("starting",)
         self._extra_routes = extra_routes
         self._producers: list[AIOKafkaProducer] = []
@@ -75,7 +76,7 @@ class Worker:
         self.pipeline = Pipeline(settings, self.plan, state_producer)
         self.redis = RedisSink(settings)
         self.intake = Intake(settings)
-        self.exporter = Exporter(settings, self.intake.counters)
+        self.exporter = Exporter(settings, self.intake.counters, self.plan.kpis)
         self.kpi_topics = KpiTopics(settings, kpi_producer)
         self.alerting = Alerting(settings, self.pipeline, kpi_producer, self.redis, self.exporter)
         self._runner, self.url = await serve(settings, worker_routes(self, self.exporter), self._extra_routes)

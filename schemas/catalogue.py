@@ -8,15 +8,15 @@ R the Russian list, C the Chinese, P the Polish, U the Ukrainian, D the Dutch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from schemas.declare import Better, Kpi, KpiType, durations, ratio, simple
 from schemas.windows import EVENT_DIMENSIONS
 
-__all__ = ["KPIS", "Better", "Kpi", "KpiType"]
+__all__ = ["KPIS", "Better", "Kpi", "KpiType", "in_force"]
 
 _REVENUE = "won_amount - returned_amount"
-_COST = "won_cost - returned_cost"
 _MARGIN = "won_amount - returned_amount - won_cost + returned_cost"
 _CLASS = ("customer_class",)
 
@@ -263,3 +263,8 @@ KPIS: Final[tuple[Kpi, ...]] = (
     ),
 )
 """Every KPI, in the order of the catalogue's rows."""
+
+
+def in_force(include: Sequence[str]) -> tuple[Kpi, ...]:
+    """Return the KPIs that ``catalogue.include`` of the settings asks for; all, where it names none."""
+    return tuple(kpi for kpi in KPIS if not include or kpi.name in include)

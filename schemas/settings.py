@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from schemas.catalogue import KPIS
 from schemas.errors import SettingsError
 from schemas.sections import (
     Alerts,
@@ -214,7 +215,22 @@ def _names(kind: Any, prefix: str) -> list[str]:
     return names
 
 
+def _check_catalogue(settings: Settings, origin: str) -> None:
+    known = [kpi.name for kpi in KPIS]
+    for name in settings.catalogue.include:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; `salespulse catalogue` lists all"
+            raise SettingsError(f"{origin}: catalogue.include: found {name!r}, which is no KPI{hint}")
+    if settings.catalogue.files:
+        raise SettingsError(
+            f"{origin}: catalogue.files: found {list(settings.catalogue.files)}; KPIs of one's own are not read by this "
+            "version yet, so it must be empty"
+        )
+
+
 def _check_values(settings: Settings, origin: str) -> None:
+    _check_catalogue(settings, origin)
     try:
         zoneinfo.ZoneInfo(settings.time.zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

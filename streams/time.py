@@ -67,6 +67,7 @@ class Calendar:
         self._week_start = _WEEKDAYS.index(week_start)
         self._midnights: dict[date, int] = {}
         self._day_of_quarter_hour: dict[int, int] = {}
+        self._period_starts: dict[tuple[str, int], int] = {}
 
     def local(self, ms: int) -> datetime:
         """Return the naive local time of an instant."""
@@ -152,7 +153,13 @@ class Calendar:
     def period_start(self, window: str, ms: int) -> int:
         """Return the start of the day, week, month, quarter or year (by its to-date window) that holds an instant."""
         day = self.day_start(ms)
-        return day if window == "today" else self.midnight(self._period(window, self.local(day).date())[0])
+        if window == "today":
+            return day
+        found = self._period_starts.get((window, day))
+        if found is None:
+            first = self._period(window, self.local(day).date())[0]
+            found = self._period_starts[(window, day)] = self.midnight(first)
+        return found
 
     def cover(self, span: Span, resolution: str) -> Cover:
         """Return the ranges of slices that make up an interval aligned to a resolution.

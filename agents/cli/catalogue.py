@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agents.cli.options import command_options, json_option
 from agents.cli.output import plain_table, print_json, stdout
-from schemas.catalogue import KPIS
+from schemas.catalogue import in_force
 from schemas.declare import Kpi
 from schemas.errors import UsageError
 from schemas.settings import Settings
@@ -61,7 +61,7 @@ def select_kpis(settings: Settings, names: tuple[str, ...]) -> tuple[Kpi, ...]:
     Raises:
         UsageError: One of the names is no KPI.
     """
-    known = {kpi.name: kpi for kpi in KPIS if not settings.catalogue.include or kpi.name in settings.catalogue.include}
+    known = {kpi.name: kpi for kpi in in_force(settings.catalogue.include)}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UsageError(

@@ -15,7 +15,7 @@ from agents.wall.openapi import openapi
 from agents.wall.parameters import dimensions_of
 from agents.wall.problems import ProblemError, guarded, not_found
 from agents.wall.stream import Stream
-from schemas.catalogue import KPIS
+from schemas.catalogue import KPIS, in_force
 from schemas.errors import UnavailableError
 from schemas.settings import Settings
 from streams.metrics import Exporter
@@ -46,11 +46,10 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         settings: ``[redis]``, ``[http]`` and what the page shows.
         reader: The live view; one of its own when not given, which lasts as long as the process.
     """
-    include, token = settings.catalogue.include, settings.http.token
+    token = settings.http.token
     kpis = {kpi.name: kpi for kpi in KPIS}
-    in_force = [kpi for kpi in KPIS if not include or kpi.name in include]
     view = reader if reader is not None else RedisReader(settings)
-    api, stream = Api(view, kpis, in_force), Stream(settings, view, kpis)
+    api, stream = Api(view, kpis, in_force(settings.catalogue.include)), Stream(settings, view, kpis)
     document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))
 
     async def description(_request: web.Request) -> web.StreamResponse:
