@@ -26,7 +26,7 @@ _RESTATING: Final = frozenset((KIND["deal.won"], KIND["deal.amended"]))
 _PRUNE_EVERY_MS: Final = DAY_MS
 
 Opening = tuple[int, str, tuple[str | None, ...]]
-"""Event time, event id and dimensions of the first opening of a message."""
+"""Event time, event id and dimensions of the first opening of a message; of old ones only the time."""
 
 
 class AccountRecord(msgspec.Struct, array_like=True, gc=False):
@@ -122,7 +122,7 @@ class Account:
         """Count a message at its first opening, wherever in the order of arrival that is."""
         message = row.ref or row.event_id
         before = self.record.opens.get(message)
-        if before is not None and before[:2] <= (row.at_ms, row.event_id):
+        if before is not None and (not before[2] or before[:2] <= (row.at_ms, row.event_id)):
             return
         self.record.opens[message] = (row.at_ms, row.event_id, dims)
         counting = self._out.plan.counting("first_open")
@@ -146,7 +146,10 @@ class Account:
             else:
                 kept.append(row)
         record.rows = kept
-        record.opens = {message: opening for message, opening in record.opens.items() if opening[0] >= horizon_ms}
+        record.opens = {
+            message: opening if opening[0] >= horizon_ms else (opening[0], "", ())
+            for message, opening in record.opens.items()
+        }
 
 
 def _replay(rows: Sequence[Row], out: Accumulator, sign: int) -> History:

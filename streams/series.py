@@ -120,7 +120,7 @@ class Timeline:
 class Series:
     """One dimension key: its cells added up over the log partitions, and its window sums."""
 
-    __slots__ = ("_pending", "cells", "dims", "revisions", "sums")
+    __slots__ = ("_pending", "_present", "cells", "dims", "revisions", "sums")
 
     def __init__(self, dims: str) -> None:
         self.dims = dims
@@ -128,6 +128,7 @@ class Series:
         self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
         self.revisions: dict[int, int] = {}
         self._pending: list[Change] = []
+        self._present: set[str] = set()
 
     @property
     def total(self) -> Sums:
@@ -150,7 +151,10 @@ class Series:
         self._pending.append(change)
 
     def settle(self, timeline: Timeline) -> dict[int, set[str]]:
-        """Add what changed to the windows as they stand; returns the measures that changed, by index of the window."""
+        """Add what changed to the windows as they stand; returns the measures that changed, by index of the window.
+
+        A measure that was never counted before changes all windows: what is computed from it begins to exist.
+        """
         pending, self._pending = self._pending, []
         if not timeline.windows:
             return {}
@@ -158,6 +162,11 @@ class Series:
         for resolution, start_ms, delta in pending:
             if resolution == _ALL:
                 touched.setdefault(len(WINDOWS) - 1, set()).update(delta)
+                if not self._present.issuperset(delta):
+                    new = {measure for measure in delta if self.total.get(measure)} - self._present
+                    self._present |= new
+                    for window in range(len(WINDOWS)):
+                        touched.setdefault(window, set()).update(new)
                 continue
             for start, end, window, which in timeline.routes[resolution]:
                 if start <= start_ms < end:

@@ -64,7 +64,6 @@ class WindowKpi:
         self._denominator = self._compile(kpi.denominator, plan) if kpi.denominator else ()
         self._fallback = self._compile(kpi.fallback_denominator, plan) if kpi.fallback_denominator else ()
         self._histogram = f"{kpi.numerator}#" if kpi.type == "percentile" else ""
-        self.measures = frozenset(term.measure for term in (*self._numerator, *self._denominator, *self._fallback))
         self._presence = tuple(
             dict.fromkeys(
                 f"{plan.presence[name]}@all" if plan.measures[name].per_window else plan.presence[name]
@@ -72,6 +71,8 @@ class WindowKpi:
                 if not plan.measures[name].base_only
             )
         )
+        terms = (*self._numerator, *self._denominator, *self._fallback)
+        self.measures = frozenset((*(term.measure for term in terms), *self._presence))
 
     def exists(self, total: Sums) -> bool:
         """Tell whether an event of the KPI's measures ever had the series' dimension value."""
