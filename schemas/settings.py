@@ -224,8 +224,8 @@ def _check_catalogue(settings: Settings, origin: str) -> None:
             raise SettingsError(f"{origin}: catalogue.include: found {name!r}, which is no KPI{hint}")
     if settings.catalogue.files:
         raise SettingsError(
-            f"{origin}: catalogue.files: found {list(settings.catalogue.files)}; KPIs of one's own are not read by this "
-            "version yet, so it must be empty"
+            f"{origin}: catalogue.files: found {list(settings.catalogue.files)}; KPIs of one's own are not read "
+            "by this version yet, so it must be empty"
         )
 
 

@@ -70,7 +70,7 @@ def read_files(files: Sequence[Path], mapping: str | None) -> EventFiles:
 
 
 def _fitting(files: Sequence[Path]) -> CsvMapping | None:
-    tables = [file for file in files if file.suffix.lower() == ".csv"]
+    tables = [file for file in files if file.suffix.lower() == ".csv" and file.is_file()]
     found = fitting_mapping(tables[0]) if tables else None
     if found is not None:
         remark(f"{tables[0].name} has the columns of the built-in mapping {found.name}; --mapping chooses another")
