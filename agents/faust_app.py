@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -33,7 +32,6 @@ def build_app(settings: Settings, pipeline: Pipeline) -> App:
         broker=";".join(f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")),
         broker_credentials=_credentials(settings),
         store="memory://",
-        datadir=str(Path(settings.app.data_dir) / "faust"),  # it is made, though nothing is kept in it
         autodiscover=False,
         web_enabled=False,
         topic_partitions=settings.kafka.partitions,

@@ -97,3 +97,6 @@ class App(faust.App):
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Make none: no table is kept on disk, and where a worker was started it need not be allowed to write."""
