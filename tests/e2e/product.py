@@ -111,14 +111,19 @@ class Process:
 
     async def get(self, path: str, **headers: str) -> bytes | None:
         """The body of a page; None when it does not answer, or not with 200."""
+        status, body = await self.answer(path, **headers)
+        return body if status == 200 else None
+
+    async def answer(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Status and body of a page; status 0 and the error when it does not answer."""
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
                 session.get(self.url + path, headers=headers) as response,
             ):
-                return await response.read() if response.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError):
-            return None
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return 0, repr(error).encode()
 
     async def events_taken(self) -> int:
         """How many events it has taken in (`salespulse_events_total`)."""
@@ -146,10 +151,17 @@ class Process:
     async def until_ready(self, deadline_s: float = 40.0) -> None:
         """Wait until `/readyz` says 200."""
 
-        async def ready() -> bool:
-            return await self.get("/readyz") is not None
+        body = b""
 
-        await self.until(ready, deadline_s)
+        async def ready() -> bool:
+            nonlocal body
+            status, body = await self.answer("/readyz")
+            return status == 200
+
+        try:
+            await self.until(ready, deadline_s)
+        except AssertionError as error:
+            raise AssertionError(f"not ready: {body.decode()}\n{error}") from None
 
 
 @contextmanager

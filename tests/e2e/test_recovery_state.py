@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +12,15 @@ from typing import Any
 import pytest
 
 from agents.brokers import Broker, RedisServer, free_port
-from agents.kafka import producer
+from agents.kafka import TopicPartition, end_offsets, producer
 from schemas.topics import changelog_topic
 from schemas.wire import STATE_VERSION, Marker, pack
-from tests.e2e.history import History, send, settings_of_history
-from tests.e2e.product import Installation, installed
-from tests.e2e.surfaces import checkpoints, is_settled
+from tests.e2e.history import History, computing, send, settings_of_history
+from tests.e2e.prefixes import commits_ahead, wrong_records
+from tests.e2e.product import Installation, Process, installed
+from tests.e2e.surfaces import checkpoints, is_settled, stored_cells, wrong_cells
 
+_KILLS = 3
 _TABLES: dict[str, Any] = {
     **settings_of_history(),
     "kafka": {"partitions": 2, "source_partitions": 2, "session_timeout": "5s"},
@@ -27,6 +31,50 @@ _TABLES: dict[str, Any] = {
 def product(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
     with installed(tmp_path / "product", kafka.bootstrap_servers, valkey.url, topic_prefix, _TABLES) as found:
         yield found
+
+
+@pytest.mark.asyncio
+async def test_after_kills_at_random_times_all_that_was_ever_written_is_the_fold_of_the_log_up_to_its_fence(
+    product: Installation,
+) -> None:
+    history = History(seed=11, count=24_000, days=45)
+    chance = random.Random(history.seed)
+    settings = product.settings
+    await product.run("topics", "create")
+    print(history)
+    with computing(history) as truth:
+        sending = asyncio.create_task(send(settings, history.messages()))
+        workers = [product.start("worker"), product.start("worker")]
+        for _ in range(_KILLS):
+            await _until_written(product, workers[1], chance.randrange(2_000, 12_000))
+            workers.pop(0).kill()
+            ahead = await commits_ahead(settings)
+            assert not ahead, ahead[:5]
+            workers.append(product.start("worker"))
+        assert await sending == history.count
+
+        async def settled() -> bool:
+            return await is_settled(settings)
+
+        await workers[-1].until(settled, deadline_s=120)
+        count, wrong = await wrong_records(settings)
+        print(f"{count} records; {await checkpoints(settings)}")
+        assert not wrong, f"{len(wrong)} of {count} records: {wrong[:5]}"
+        different = wrong_cells(await asyncio.wrap_future(truth), await stored_cells(settings))
+        assert not different, f"{len(different)} cells: {different[:5]}"
+
+
+async def _until_written(product: Installation, worker: Process, more: int) -> None:
+    """Wait until so many more changelog records are there, or all there is to write."""
+    topic = changelog_topic(product.settings.app.id, "cells")
+    partitions = [TopicPartition(topic, number) for number in range(product.settings.kafka.partitions)]
+    before = sum((await end_offsets(product.settings, partitions)).values())
+
+    async def written() -> bool:
+        now = sum((await end_offsets(product.settings, partitions)).values())
+        return now >= before + more or (now > 0 and await is_settled(product.settings))
+
+    await worker.until(written, deadline_s=60)
 
 
 @pytest.mark.asyncio
