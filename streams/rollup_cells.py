@@ -75,7 +75,8 @@ class RollupCells:
             return None
         block[start_ms] = (fence, sums)
         self._unsaved.add(key)
-        delta = {measure: value - old.get(measure, 0) for measure, value in sums.items()}
+        # Only what differs: a KPI whose measures did not change need not be computed.
+        delta = {measure: value - old.get(measure, 0) for measure, value in sums.items() if value != old.get(measure)}
         delta.update({measure: -value for measure, value in old.items() if measure not in sums})
         return Growth(key, start_ms, fence, delta)
 

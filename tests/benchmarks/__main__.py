@@ -39,7 +39,7 @@ def main() -> None:
 def show_latency(found: dict[str, Any]) -> str:
     """Return the figures of the latency benchmark for people."""
     lines = [
-        f"{found['sent']:,} events in {found['seconds']:g} s, after {found['history']:,} of history; "
+        f"{found['sent']:,} events in {found['seconds']:g} s, after {found['history']:,} of history",
         f"{found['values_per_second']:,} values published a second",
         f"{'milliseconds':>14} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}",
     ]
