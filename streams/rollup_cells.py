@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.windows import RESOLUTIONS, RETENTION_MS
-from schemas.wire import body_of, pack
+from schemas.wire import body_of, fence_of, pack
 from streams.cells import BLOCK_MS
 
 StoredCell = tuple[int, dict[str, int]]
@@ -52,12 +52,14 @@ class RollupCells:
     def __init__(self) -> None:
         self._blocks: dict[BlockKey, _Block] = {}
         self._unsaved: set[BlockKey] = set()
+        self._ahead: dict[BlockKey, int] = {}
 
     def restore(self, records: Mapping[bytes, bytes], repair: Iterable[bytes]) -> Iterator[Growth]:
         """Take the changelog's records; yields every cell as growth from nothing."""
         for encoded, record in records.items():
             key = BlockKey.parse(encoded)
             block = self._blocks[key] = _decoder.decode(body_of(record))
+            self._ahead[key] = fence_of(record)
             for start_ms, (fence, sums) in block.items():
                 yield Growth(key, start_ms, fence, sums)
         self._unsaved.update(BlockKey.parse(key) for key in repair)
@@ -81,10 +83,17 @@ class RollupCells:
         return Growth(key, start_ms, fence, delta)
 
     def take_unsaved(self, position: int) -> list[tuple[bytes, bytes | None]]:
-        """Return the changelog records of what changed since the last time; None for dropped blocks."""
+        """Return the changelog records of what changed since the last time; None for dropped blocks.
+
+        A restored block may be ahead of the position; its record never gets a lower fence than it had.
+        """
         unsaved, self._unsaved = sorted(self._unsaved), set()
         blocks = ((key, self._blocks.get(key)) for key in unsaved)
-        return [(key.encode(), pack(position, block) if block else None) for key, block in blocks]
+        self._ahead = {key: fence for key, fence in self._ahead.items() if fence > position}
+        return [
+            (key.encode(), pack(max(position, self._ahead.get(key, -1)), block) if block else None)
+            for key, block in blocks
+        ]
 
     def drop_expired(self, reached_ms: int) -> None:
         """Forget blocks that lie wholly beyond their retention behind the windows."""
