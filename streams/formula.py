@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from schemas.errors import CatalogueError
 
@@ -11,6 +12,7 @@ Terms = tuple[tuple[str, int], ...]
 """``(measure, factor)`` pairs; the value is the sum of factor times measure."""
 
 
+@lru_cache(maxsize=1024)
 def parse(formula: str) -> Terms:
     """Read ``"won_amount - 2 * returned_amount"``.
 
