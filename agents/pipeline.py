@@ -220,8 +220,8 @@ class Pipeline:
                 yield publication
             if rollup.has_more:
                 self.rolled.set()
-            elif owner in self._begun:
-                self._published.add(owner)
+            else:
+                self._published.add(owner)  # also one that has nothing to say before the first event
 
     def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
         """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""
