@@ -5,35 +5,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import pstats
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import latency
+from tests.benchmarks import latency, throughput
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run one benchmark and print what it found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    commands = parser.add_subparsers(dest="benchmark", required=True)
-    one = commands.add_parser("latency", help="from the producer's send to the value on the KPI topic and in Redis")
-    one.add_argument("--rate", type=float, default=500, help="events a second")
-    one.add_argument("--seconds", type=float, default=60, help="how long is measured")
-    one.add_argument("--history", type=int, default=20_000, help="about how many events come before")
-    one.add_argument("--partitions", type=int, default=8, help="of the log and of every source topic")
-    for command in (one,):
-        command.add_argument("--profile", type=Path, metavar="FILE", help="cProfile statistics of the worker")
-        command.add_argument("--json", action="store_true", help="print JSON for programs")
-    arguments = parser.parse_args()
-    found = asyncio.run(
-        latency.measure(
-            arguments.rate,
-            arguments.seconds,
-            arguments.history,
-            partitions=arguments.partitions,
-            profile=arguments.profile and arguments.profile.absolute(),
+    options = _parser().parse_args(arguments)
+    profile: Path | None = options.profile and options.profile.absolute()
+    if options.benchmark == "latency":
+        work = latency.measure(
+            options.rate, options.seconds, options.history, partitions=options.partitions, profile=profile
         )
-    )
-    print(json.dumps(found, indent=2) if arguments.json else show_latency(found))
+    else:
+        work = throughput.measure(options.events, options.rounds, partitions=options.partitions, profile=profile)
+    found = asyncio.run(work)
+    show = show_latency if options.benchmark == "latency" else show_throughput
+    print(json.dumps(found, indent=2) if options.json else show(found))
+    if profile is not None and not options.json:
+        pstats.Stats(str(profile)).sort_stats("tottime").print_stats(40)
 
 
 def show_latency(found: dict[str, Any]) -> str:
@@ -47,12 +40,57 @@ def show_latency(found: dict[str, Any]) -> str:
         numbers = " ".join(f"{figures[name]:>8,.0f}" for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
         lines.append(f"{reader:>14} {numbers}")
     shares = ", ".join(f"{name} {share:.0%}" for name, share in found["core_share"].items())
-    lines.append(f"share of a core: {shares}; worker: {found['worker_cpu_s']} CPU s, {found['worker_memory_mib']} MiB")
     waits = ", ".join(f"{name} {share:.0%}" for name, share in found["waited_for_a_core"].items())
-    lines.append(f"of the time without a core while it could have run: {waits}")
-    about = found["machine"]
-    lines.append(f"{about['cores']} x {about['cpu']}, Python {about['python']}, load before {about['load_before']}")
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            *lines,
+            f"share of a core: {shares}; worker: {found['worker_cpu_s']} CPU s, {found['worker_memory_mib']} MiB",
+            f"of the time without a core while it could have run: {waits}",
+            _show_machine(found["machine"]),
+        ]
+    )
+
+
+def show_throughput(found: dict[str, Any]) -> str:
+    """Return the figures of the throughput benchmark for people."""
+    lines = [f"{found['events']:,} events, {found['cells_right']:,} cells and {found['values_right']:,} values right"]
+    lines.append(f"{'round':>6} {'bare loop':>22} {'worker':>22} {'ratio':>7} {'MiB':>6} {'waited':>7}")
+    for number, each in enumerate(found["rounds"], 1):
+        cells = [f"{each[name]['cpu_s']:>8} CPU s {each[name]['seconds']:>5} s" for name in ("bare", "worker")]
+        worker = each["worker"]
+        lines.append(
+            f"{number:>6} {cells[0]} {cells[1]} {each['ratio']:>7} {worker['memory_mib']:>6}"
+            f" {worker['waited_for_a_core_s']:>5} s"
+        )
+    ratio, cost = found["ratio"], found["cpu_s_per_100k"]
+    lines.append(f"ratio: {ratio['median']} ({ratio['least']} to {ratio['most']})")
+    lines.append(
+        f"CPU seconds per 100,000 events: bare loop {cost['bare']['median']}, worker {cost['worker']['median']}"
+    )
+    if found["profiled"]:
+        lines.append("the worker of the last round ran under cProfile: its figures are no figures")
+    return "\n".join([*lines, _show_machine(found["machine"])])
+
+
+def _show_machine(about: dict[str, Any]) -> str:
+    return f"{about['cores']} x {about['cpu']}, Python {about['python']}, load before {about['load_before']}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="benchmark", required=True)
+    live = commands.add_parser("latency", help="from the producer's send to the value on the KPI topic and in Redis")
+    live.add_argument("--rate", type=float, default=500, help="events a second")
+    live.add_argument("--seconds", type=float, default=60, help="how long is measured")
+    live.add_argument("--history", type=int, default=20_000, help="about how many events come before")
+    stored = commands.add_parser("throughput", help="CPU seconds for events in the topics, beside those of a bare loop")
+    stored.add_argument("--events", type=int, default=100_000, help="how many")
+    stored.add_argument("--rounds", type=int, default=3, help="how often, in rotation")
+    for command in (live, stored):
+        command.add_argument("--partitions", type=int, default=8, help="of the log and of every source topic")
+        command.add_argument("--profile", type=Path, metavar="FILE", help="cProfile statistics of the worker")
+        command.add_argument("--json", action="store_true", help="print JSON for programs")
+    return parser
 
 
 if __name__ == "__main__":
