@@ -1,0 +1,118 @@
+"""Window sums follow what changes and how time moves."""
+
+from __future__ import annotations
+
+from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
+from streams.series import Change, Series, Timeline, window_covers
+from tests.unit.streams.rows import CALENDAR, at
+
+NOW = at("2024-10-27 12:00")
+
+
+def added(series: Series, at_ms: int, n: int = 1, measure: str = "n") -> None:
+    """Add to the slices of all resolutions."""
+    for index, resolution in enumerate(RESOLUTIONS):
+        series.change(Change(index, CALENDAR.slice_start(resolution, at_ms), {measure: n}))
+
+
+def moved(series: Series, timeline: Timeline, now_ms: int) -> None:
+    series.settle(timeline)
+    series.move(timeline.advance(now_ms))
+
+
+def flow(series: Series, window: str) -> int:
+    return series.window_sums(WINDOWS.index(window))[0].flow.get("n", 0)
+
+
+def previous(series: Series, window: str) -> int:
+    return series.window_sums(WINDOWS.index(window))[1].flow.get("n", 0)
+
+
+def test_an_event_enters_a_window_leaves_it_and_goes_through_its_previous() -> None:
+    #  previous |--5m--|--5m--| now
+    #             x ->  x  -> x
+    series, timeline = Series(""), Timeline(CALENDAR)
+    added(series, NOW)
+    seen = []
+    for minutes in (0, 1, 5, 6, 10, 11):
+        moved(series, timeline, NOW + minutes * MINUTE_MS)
+        seen.append((flow(series, "5m"), previous(series, "5m")))
+    assert seen == [(0, 0), (1, 0), (1, 0), (0, 1), (0, 1), (0, 0)]
+
+
+def test_a_late_event_is_added_to_the_windows_it_lies_in() -> None:
+    series, timeline = Series(""), Timeline(CALENDAR)
+    moved(series, timeline, NOW)
+    added(series, NOW - 2 * HOUR_MS)
+    touched = series.settle(timeline)
+    assert (flow(series, "1h"), flow(series, "24h"), flow(series, "today")) == (0, 1, 1)
+    assert "n" in touched[WINDOWS.index("24h")]
+
+
+def test_a_measure_that_is_new_touches_every_window_once() -> None:
+    series, timeline = Series(""), Timeline(CALENDAR)
+    moved(series, timeline, NOW)
+    added(series, NOW - 2 * HOUR_MS)
+    assert "n" in series.settle(timeline)[WINDOWS.index("5m")]
+    added(series, NOW - 2 * HOUR_MS)
+    assert WINDOWS.index("5m") not in series.settle(timeline)
+
+
+def test_what_lies_in_the_future_is_in_the_total_and_in_the_tail() -> None:
+    series, timeline = Series(""), Timeline(CALENDAR)
+    added(series, NOW + DAY_MS)
+    moved(series, timeline, NOW)
+    sums, _ = series.window_sums(WINDOWS.index("7d"))
+    assert (sums.flow.get("n", 0), sums.tail["n"], sums.total["n"]) == (0, 1, 1)
+    moved(series, timeline, NOW + 2 * DAY_MS)
+    assert (flow(series, "7d"), sums.tail.get("n", 0)) == (1, 0)
+
+
+def test_between_two_multiples_of_the_finest_resolution_nothing_moves() -> None:
+    timeline = Timeline(CALENDAR)
+    assert timeline.advance(NOW - 9_999)
+    assert timeline.advance(NOW) == []
+    moves = timeline.advance(NOW + 1)
+    assert timeline.moved_windows(moves) >= {WINDOWS.index("5m"), WINDOWS.index("1h")}
+
+
+def test_when_a_day_begins_today_is_empty_and_yesterday_is_its_previous() -> None:
+    midnight = at("2024-10-28")
+    series, timeline = Series(""), Timeline(CALENDAR)
+    added(series, midnight - HOUR_MS)
+    moved(series, timeline, midnight)
+    assert (flow(series, "today"), previous(series, "today")) == (1, 0)
+    moved(series, timeline, midnight + 1)
+    assert (flow(series, "today"), previous(series, "today")) == (0, 0), "yesterday only up to 00:15"
+    moved(series, timeline, midnight + 24 * HOUR_MS)
+    assert (flow(series, "today"), previous(series, "today")) == (0, 1)
+
+
+def test_the_revision_is_the_sum_of_the_fences() -> None:
+    series = Series("")
+    series.revisions.update({0: 7, 1: 5})
+    assert series.revision == 12
+
+
+def test_cells_that_are_dropped_do_not_count_in_sums_between() -> None:
+    series = Series("")
+    added(series, NOW)
+    added(series, NOW + MINUTE_MS)
+    assert series.sum_between(NOW, NOW + HOUR_MS, "1m") == {"n": 2}
+    series.drop_before(RESOLUTIONS.index("1m"), NOW + MINUTE_MS)
+    assert series.sum_between(NOW, NOW + HOUR_MS, "1m") == {"n": 1}
+
+
+def test_sums_that_are_0_take_no_room() -> None:
+    series, timeline = Series(""), Timeline(CALENDAR)
+    moved(series, timeline, NOW)
+    added(series, NOW - MINUTE_MS, 2)
+    added(series, NOW - MINUTE_MS, -2)
+    series.settle(timeline)
+    assert series.window_sums(WINDOWS.index("5m"))[0].flow == {}
+
+
+def test_all_has_neither_slices_of_its_own_nor_a_previous() -> None:
+    covers = window_covers(CALENDAR, "all", NOW)
+    assert covers.previous is None
+    assert covers.covers[0] == covers.covers[2] == covers.covers[3] == ()
