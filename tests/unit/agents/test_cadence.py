@@ -1,0 +1,124 @@
+"""Cadences act at once when things are quiet, and not too often when they are busy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from agents.cadence import every, on_change
+
+LONG_S = 3_600.0
+DEADLINE_S = 10.0
+
+
+class Acts:
+    """Remembers when it was called; ``reached`` waits for so many calls."""
+
+    def __init__(self, work_s: float = 0) -> None:
+        self.times: list[float] = []
+        self._called = asyncio.Condition()
+        self._work_s = work_s
+
+    async def __call__(self) -> None:
+        until = time.thread_time() + self._work_s
+        while time.thread_time() < until:
+            pass
+        async with self._called:
+            self.times.append(time.monotonic())
+            self._called.notify_all()
+
+    async def reached(self, calls: int) -> list[float]:
+        async with asyncio.timeout(DEADLINE_S), self._called:
+            await self._called.wait_for(lambda: len(self.times) >= calls)
+        return self.times
+
+
+@asynccontextmanager
+async def running(loop: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(loop)
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.asyncio
+async def test_a_change_in_quiet_times_is_acted_on_at_once() -> None:
+    changed, acts, started = asyncio.Event(), Acts(), time.monotonic()
+    async with running(on_change(changed, acts, 0.5, LONG_S, 1)):
+        changed.set()
+        (first, *_) = await acts.reached(1)
+    assert first - started < 0.5
+
+
+@pytest.mark.asyncio
+async def test_in_busy_times_an_interval_lies_between_two_acts() -> None:
+    changed, acts = asyncio.Event(), Acts()
+    async with running(on_change(changed, acts, 0.2, LONG_S, 1)):
+        changed.set()
+        await acts.reached(1)
+        changed.set()
+        first, second, *_ = await acts.reached(2)
+    assert second - first >= 0.19
+
+
+@pytest.mark.asyncio
+async def test_changes_while_it_waits_are_acted_on_together() -> None:
+    changed, acts = asyncio.Event(), Acts()
+    async with running(on_change(changed, acts, 0.1, 0.4, 1)):
+        for _ in range(3):
+            changed.set()
+            await acts.reached(1)
+        await acts.reached(3)
+    assert acts.times[2] - acts.times[1] >= 0.3, "the third came for want of changes"
+
+
+@pytest.mark.asyncio
+async def test_without_a_change_it_acts_after_the_idle_time() -> None:
+    acts, started = Acts(), time.monotonic()
+    async with running(on_change(asyncio.Event(), acts, 0, 0.1, 1)):
+        (first, *_) = await acts.reached(1)
+    assert first - started >= 0.09
+
+
+@pytest.mark.asyncio
+async def test_an_act_that_takes_long_is_rarer() -> None:
+    changed, acts = asyncio.Event(), Acts(work_s=0.05)
+    async with running(on_change(changed, acts, 0, LONG_S, 0.2)):
+        changed.set()
+        await acts.reached(1)
+        changed.set()
+        first, second, *_ = await acts.reached(2)
+    assert second - first >= 0.24, "a fifth of the time at most"
+
+
+@pytest.mark.asyncio
+async def test_every_acts_again_and_again() -> None:
+    acts, started = Acts(), time.monotonic()
+    async with running(every(0.05, acts)):
+        third = (await acts.reached(3))[2]
+    assert third - started >= 0.14
+
+
+async def failing() -> None:
+    raise RuntimeError("no")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "loop",
+    [lambda act: every(0, act), lambda act: on_change(asyncio.Event(), act, 0, 0, 1)],
+    ids=["every", "on_change"],
+)
+async def test_what_an_act_raises_ends_the_loop(
+    loop: Callable[[Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]],
+) -> None:
+    with pytest.raises(RuntimeError, match="no"):
+        async with asyncio.timeout(DEADLINE_S):
+            await loop(failing)

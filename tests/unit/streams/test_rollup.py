@@ -1,0 +1,229 @@
+"""The rollup believes the highest fence, publishes what changed, and begins again where it stopped."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from schemas.errors import StateError
+from schemas.kpi import Quality
+from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
+from schemas.wire import STATE_VERSION, CellsMessage, CellUpdate, pack
+from streams.rollup import MARKER_KEY, Rollup, RollupRules
+from streams.rollup_cells import BlockKey, RollupCells
+from tests.unit.streams.rows import CALENDAR, at, plan_of
+
+NOW = at("2024-03-13 10:00")
+PLAN = plan_of("leads_created", "lead_opportunity_ratio", dimensions=("rep",))
+
+
+def new_rollup(clock: Literal["wall", "event"] = "wall", partitions: int = 1) -> Rollup:
+    return Rollup(0, PLAN, CALENDAR, RollupRules("USD", partitions, clock, 10_000, 10_000), [""])
+
+
+def message(
+    n: int, fence: int, at_ms: int = NOW - MINUTE_MS, *, dims: str = "", partition: int = 0, **fields: Any
+) -> CellsMessage:
+    """Say that a cell of leads stands at n."""
+    updates = [
+        CellUpdate(index, CALENDAR.slice_start(resolution, at_ms), fence, {"leads_created": n})
+        for index, resolution in enumerate(RESOLUTIONS)
+    ]
+    found = {"backlog": 0, "delay_ms": 0, "produced_ms": None, "newest_ms": at_ms, **fields}
+    return CellsMessage(
+        partition, fence, found["newest_ms"], found["backlog"], found["delay_ms"], None, {dims: updates}
+    )
+
+
+def values(rollup: Rollup, wall_ms: int = NOW, **how: Any) -> dict[str, Any]:
+    publication = rollup.publication(wall_ms, **how)
+    return {} if publication is None else {value.key: value.value for value in publication.values}
+
+
+def test_a_cell_counts_as_the_highest_fence_has_it_whatever_came_last() -> None:
+    rollup = new_rollup()
+    for n, fence in ((1, 4), (3, 6), (2, 5), (3, 6)):
+        rollup.take(message(n, fence), NOW)
+    found = values(rollup)["leads_created|5m|"]
+    assert (found.value, found.revision) == (3, 6)
+
+
+def test_log_partitions_are_added_up_and_so_are_their_fences() -> None:
+    rollup = new_rollup(partitions=2)
+    rollup.take(message(1, 4), NOW)
+    rollup.take(message(2, 9, partition=1), NOW)
+    found = values(rollup)["leads_created|all|"]
+    assert (found.value, found.revision) == (3, 13)
+
+
+def test_the_global_series_exist_before_the_first_event_and_others_after_theirs() -> None:
+    rollup = new_rollup()
+    assert {key for key in values(rollup) if key.startswith("leads")} == {f"leads_created|{w}|" for w in WINDOWS}
+    rollup.take(message(1, 0, dims="rep=r"), NOW)
+    assert {key for key in values(rollup) if "rep=r" in key and key.startswith("leads")} == {
+        f"leads_created|{window}|rep=r" for window in WINDOWS
+    }
+
+
+def test_a_series_that_begins_with_a_late_event_has_all_its_windows_at_once() -> None:
+    rollup = new_rollup()
+    values(rollup)
+    rollup.take(message(1, 0, NOW - 3 * DAY_MS, dims="rep=r"), NOW)
+    found = values(rollup)
+    assert (found["leads_created|5m|rep=r"].value, found["leads_created|7d|rep=r"].value) == (0, 1)
+
+
+def test_only_what_changed_is_published_again() -> None:
+    rollup = new_rollup()
+    rollup.take(message(1, 0), NOW)
+    values(rollup)
+    assert values(rollup) == {}
+    rollup.take(message(2, 1, NOW - 2 * HOUR_MS), NOW)
+    changed = set(values(rollup))
+    assert "leads_created|24h|" in changed
+    assert "leads_created|5m|" not in changed
+
+
+def test_when_complete_everything_is_published() -> None:
+    rollup = new_rollup()
+    everything = set(values(rollup))
+    assert set(values(rollup, complete=True)) == everything
+
+
+def test_a_large_publication_comes_in_parts_and_nothing_is_left_out() -> None:
+    rollup, parts = new_rollup(), {}
+    for n in range(5):
+        rollup.take(message(1, n, dims=f"rep={n}"), NOW)
+    parts.update(values(rollup, most_values=1))
+    rounds = 1
+    while rollup.has_more:
+        parts.update(values(rollup, most_values=1))
+        rounds += 1
+    assert rounds > 5
+    again = new_rollup()
+    for n in range(5):
+        again.take(message(1, n, dims=f"rep={n}"), NOW)
+    assert parts.keys() == values(again).keys()
+
+
+def test_with_the_clock_of_events_there_is_nothing_to_say_before_the_first() -> None:
+    rollup = new_rollup("event")
+    assert rollup.publication(NOW) is None
+    rollup.take(message(1, 0), NOW)
+    publication = rollup.publication(NOW + DAY_MS)
+    assert publication is not None
+    assert publication.clock_ms == NOW - MINUTE_MS + 1
+
+
+def test_values_move_with_the_wall_clock_though_nothing_comes_in() -> None:
+    rollup = new_rollup()
+    rollup.take(message(1, 0), NOW)
+    values(rollup)
+    found = values(rollup, NOW + 5 * MINUTE_MS)["leads_created|5m|"]
+    assert (found.value, found.previous, found.difference, found.change) == (0, 1, -1, -1.0)
+
+
+def test_change_is_unknown_against_nothing() -> None:
+    rollup = new_rollup()
+    rollup.take(message(1, 0), NOW)
+    found = values(rollup)["leads_created|5m|"]
+    assert (found.previous, found.difference, found.change) == (0, 1, None)
+    assert values(new_rollup())["leads_created|all|"].previous is None
+
+
+@pytest.mark.parametrize(
+    ("heard", "partitions", "wall_ms", "quality"),
+    [
+        ([{}], 1, NOW, "live"),
+        ([{}], 2, NOW, "partial"),
+        ([{}], 1, NOW + 10_001, "stale"),
+        ([{"backlog": 5_000}], 1, NOW, "catching_up"),
+        ([{"delay_ms": 5_000}], 1, NOW, "catching_up"),
+        ([], 1, NOW, "partial"),
+    ],
+)
+def test_quality_says_how_far_values_can_be_trusted(
+    heard: list[dict[str, Any]], partitions: int, wall_ms: int, quality: Quality
+) -> None:
+    rollup = new_rollup(partitions=partitions)
+    for fields in heard:
+        rollup.take(message(1, 0, **fields), NOW)
+    assert rollup.quality(wall_ms) == quality
+    assert {value.quality for value in values(rollup, wall_ms).values()} == {quality}
+
+
+def test_idle_partitions_do_not_hold_the_watermark_back_and_busy_ones_do() -> None:
+    rollup = new_rollup(partitions=2)
+    assert rollup.watermark_ms(NOW) is None
+    rollup.take(message(1, 0, NOW - HOUR_MS), NOW)
+    assert rollup.watermark_ms(NOW) == NOW - 10_000
+    rollup.take(message(1, 0, NOW - HOUR_MS, partition=1, backlog=9_999), NOW)
+    assert rollup.watermark_ms(NOW) == NOW - HOUR_MS + 1 - 10_000
+
+
+def test_an_old_owner_that_woke_up_does_not_speak_for_its_partition() -> None:
+    rollup = new_rollup()
+    rollup.take(message(2, 9), NOW)
+    rollup.take(message(1, 8, backlog=9_999), NOW)
+    assert rollup.quality(NOW) == "live"
+
+
+def checkpointed(rollup: Rollup) -> dict[bytes, bytes]:
+    _, records, marker = rollup.checkpoint()
+    return {key: value for key, value in (*records, marker) if value is not None}
+
+
+def test_a_rollup_read_back_says_the_same_and_goes_on_after_its_position() -> None:
+    rollup = new_rollup("event")
+    rollup.take(message(1, 4), NOW)
+    rollup.take(message(1, 4, dims="rep=r"), NOW)
+    rollup.position = 17
+    again = new_rollup("event")
+    again.recover(checkpointed(rollup), [], 0)
+    assert again.position == 17
+    again.take(message(1, 4), NOW)
+    before, after = values(rollup), values(again)
+    assert {key: value.numerator for key, value in before.items()} == {k: v.numerator for k, v in after.items()}
+    assert after["leads_created|all|rep=r"].revision == 4
+
+
+def test_a_checkpoint_holds_only_what_changed_and_the_marker_always() -> None:
+    rollup = new_rollup()
+    rollup.take(message(1, 4), NOW)
+    assert len(checkpointed(rollup)) == len(RESOLUTIONS) + 1
+    assert list(checkpointed(rollup)) == [MARKER_KEY]
+
+
+def test_cells_that_no_window_reaches_are_dropped_from_the_changelog_only_behind_the_windows() -> None:
+    rollup = new_rollup()
+    rollup.take(message(1, 0), NOW)
+    values(rollup)
+    checkpointed(rollup)
+    rollup.take(message(1, 1, NOW + 10 * DAY_MS), NOW)
+    assert all(value is not None for _, value in rollup.checkpoint()[1]), "the windows still stand at now"
+    assert values(rollup, NOW + 10 * DAY_MS)["leads_created|5m|"].previous == 0
+    assert None in [value for _, value in rollup.checkpoint()[1]]
+    assert values(rollup, NOW + 10 * DAY_MS + HOUR_MS)["leads_created|30d|"].value == 2
+
+
+def test_a_block_ahead_of_the_position_is_repaired_with_the_fence_it_had() -> None:
+    #  changelog   block at 30 . block at 25 (an old owner's) . repaired at 22, but it holds what 30 did
+    key = BlockKey(0, "", 4, 0).encode()
+    cells = RollupCells()
+    list(cells.restore({key: pack(30, {0: (7, {"leads_created": 1})})}, [key]))
+    assert cells.take_unsaved(22) == [(key, pack(30, {0: (7, {"leads_created": 1})}))]
+
+
+def test_state_of_another_version_or_with_a_hole_after_it_is_refused() -> None:
+    with pytest.raises(StateError, match=f"version {STATE_VERSION + 1}"):
+        new_rollup().recover({MARKER_KEY: pack(1, (STATE_VERSION + 1, 1, None))}, [], 0)
+    with pytest.raises(StateError, match="begins at 9, the state ends at 1"):
+        new_rollup().recover({MARKER_KEY: pack(1, (STATE_VERSION, 1, None))}, [], 9)
+
+
+def test_counts_between_two_times_come_from_minutes() -> None:
+    rollup = new_rollup()
+    rollup.take(message(3, 0), NOW)
+    assert rollup.counts("", ("leads_created", "other"), NOW - 2 * MINUTE_MS, NOW) == (3, 0)
+    assert rollup.counts("rep=nobody", ("leads_created",), 0, NOW) == (0,)
