@@ -215,13 +215,15 @@ class Pipeline:
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
             publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES)
-            if publication is not None:
-                self._begun.add(owner)
-                yield publication
+            if publication is None:  # before the first event of a replayed history
+                self._published.add(owner)
+                continue
+            self._begun.add(owner)
+            yield publication
             if rollup.has_more:
                 self.rolled.set()
             else:
-                self._published.add(owner)  # also one that has nothing to say before the first event
+                self._published.add(owner)
 
     def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
         """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""
