@@ -84,8 +84,8 @@ SCENARIOS: dict[str, list[Action]] = {
 
 
 def run_all(rules: Rules) -> None:
-    for schedule in SCENARIOS.values():
-        for seed in range(LOGS):
+    for seed in range(LOGS):
+        for schedule in SCENARIOS.values():
             run(seed, schedule, rules)
     for seed in range(100):
         run(seed % LOGS, random_schedule(seed), rules)
