@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
@@ -38,6 +38,18 @@ _STOP_S: Final = 8.0
 _CANCEL_S: Final = 1.0
 
 
+class _Parts(NamedTuple):
+    """What a worker consists of once it is connected."""
+
+    pipeline: Pipeline
+    intake: Intake
+    redis: RedisSink
+    exporter: Exporter
+    kpi_topics: KpiTopics
+    alerting: Alerting
+    app: App
+
+
 class Worker:
     """A pipeline worker against the Kafka and Redis of the settings.
 
@@ -49,11 +61,11 @@ class Worker:
     def __init__(self, settings: Settings, extra_routes: Sequence[web.RouteDef] = ()) -> None:
         self.settings = settings
         self.plan = Plan(in_force(settings.catalogue.include))
-        self.problems: tuple[str, ...] = ("starting",)
         self._extra_routes = extra_routes
         self._producers: list[AIOKafkaProducer] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._app: App | None = None
+        self._parts: _Parts | None = None
+        self._view: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self._stopped = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
@@ -71,21 +83,13 @@ class Worker:
             raise UnavailableError("; ".join(map(str, problems)) + "; `salespulse topics create` makes what is missing")
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        state_producer = await self._producer("state")
-        kpi_producer = await self._producer("kpi")
-        self.pipeline = Pipeline(settings, self.plan, state_producer)
-        self.redis = RedisSink(settings)
-        self.intake = Intake(settings)
-        self.exporter = Exporter(settings, self.intake.counters, self.plan.kpis)
-        self.kpi_topics = KpiTopics(settings, kpi_producer)
-        self.alerting = Alerting(settings, self.pipeline, kpi_producer, self.redis, self.exporter)
-        self._runner, self.url = await serve(settings, worker_routes(self, self.exporter), self._extra_routes)
-        await self.intake.start()
-        self._spawn(self.intake.run())
-        self._app = build_app(settings, self.pipeline)
-        self.pipeline.on_lost = self._forget
-        await self._start_app(self._app)
-        self._start_loops()
+        parts = await self._make_parts()
+        self._parts = parts
+        self._runner, self.url = await serve(settings, worker_routes(self, parts.exporter), self._extra_routes)
+        await parts.intake.start()
+        self._spawn(parts.intake.run())
+        await self._start_app(parts.app)
+        self._start_loops(parts)
 
     async def wait(self) -> None:
         """Wait until the worker is stopped.
@@ -117,22 +121,36 @@ class Worker:
 
     def reasons_not_ready(self) -> list[str]:
         """Return why the numbers cannot be relied on now; empty when they can."""
-        if self._app is None or not hasattr(self, "pipeline"):
+        if self._parts is None:
             return ["starting"]
-        reasons: list[str] = []
-        failure = self._failure()
-        if failure is not None:
-            reasons.append(str(failure))
-        pipeline = self.pipeline
+        pipeline, failure = self._parts.pipeline, self._failure()
+        reasons = [] if failure is None else [str(failure)]
         if not pipeline.folds:
             reasons.append("no log partition is assigned yet")
         if pipeline.unpublished:
             reasons.append(f"no values yet of partitions {pipeline.unpublished}")
         qualities = {rollup.quality(wall_ms()) for rollup in pipeline.rollups.values()}
         reasons += [f"values are {quality}" for quality in sorted(qualities - {"live"})]
-        if self.redis.problem:
-            reasons.append(self.redis.problem)
+        if self._parts.redis.problem:
+            reasons.append(self._parts.redis.problem)
         return reasons
+
+    async def _make_parts(self) -> _Parts:
+        settings, kpis = self.settings, self.plan.kpis
+        kpi_producer = await self._producer("kpi")
+        pipeline = Pipeline(settings, self.plan, await self._producer("state"))
+        pipeline.on_lost = self._forget
+        intake, redis = Intake(settings), RedisSink(settings)
+        exporter = Exporter(settings, intake.counters, kpis)
+        return _Parts(
+            pipeline=pipeline,
+            intake=intake,
+            redis=redis,
+            exporter=exporter,
+            kpi_topics=KpiTopics(settings, kpi_producer),
+            alerting=Alerting(settings, pipeline, kpi_producer, redis, exporter),
+            app=build_app(settings, pipeline),
+        )
 
     async def _producer(self, purpose: str) -> AIOKafkaProducer:
         client = await producer(self.settings, client_id=f"{self.settings.app.id}-{purpose}")
@@ -146,51 +164,58 @@ class Worker:
             await asyncio.wait({starting}, timeout=_WATCH_S)
         await starting
 
-    def _start_loops(self) -> None:
-        settings, pipeline = self.settings, self.pipeline
+    def _start_loops(self, parts: _Parts) -> None:
+        settings, pipeline = self.settings, parts.pipeline
         tick_s = settings.time.tick / 1000
         emit_s = settings.pipeline.emit_interval / 1000
+
+        async def publish() -> None:
+            await self._publish(parts)
+
         self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE))
-        self._spawn(on_change(pipeline.rolled, self._publish, emit_s, tick_s, _PUBLISH_SHARE))
+        self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint))
-        self._spawn(every(tick_s, self.alerting.evaluate))
-        self._spawn(self.redis.run())
+        self._spawn(every(tick_s, parts.alerting.evaluate))
+        self._view = self._spawn(parts.redis.run())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
         self._tasks.append(task)
         return task
 
-    async def _publish(self) -> None:
+    async def _publish(self, parts: _Parts) -> None:
         """Hand what changed to every sink; an owner whose values Kafka has not acknowledged yet waits for its turn."""
         self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
-        for publication in self.pipeline.publications(busy=self._sending.keys()):
-            await self.redis.publish(publication)
-            await self.exporter.publish(publication)
+        for publication in parts.pipeline.publications(busy=self._sending.keys()):
+            await parts.redis.publish(publication)
+            await parts.exporter.publish(publication)
             if publication.values:
-                self._sending[publication.owner] = self._spawn(self._send(publication))
+                self._sending[publication.owner] = self._spawn(self._send(parts, publication))
 
-    async def _send(self, publication: Publication) -> None:
-        await self.kpi_topics.publish(publication)
+    @staticmethod
+    async def _send(parts: _Parts, publication: Publication) -> None:
+        await parts.kpi_topics.publish(publication)
         if publication.produced_ms is not None:
-            self.exporter.observe_latency((wall_ms() - publication.produced_ms) / 1000)
-        self.pipeline.rolled.set()
+            parts.exporter.observe_latency((wall_ms() - publication.produced_ms) / 1000)
+        parts.pipeline.rolled.set()
 
     def _forget(self, owner: int) -> None:
-        self.redis.forget(owner)
-        self.exporter.forget(owner)
+        if self._parts is not None:
+            self._parts.redis.forget(owner)
+            self._parts.exporter.forget(owner)
 
     def _failure(self) -> BaseException | None:
-        if hasattr(self, "pipeline") and self.pipeline.failure is not None:
-            return self.pipeline.failure
+        """Return why the worker has to end, if it has to."""
         for task in self._tasks:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 return task.exception()
         self._tasks = [task for task in self._tasks if not task.done()]
-        app = self._app
-        if app is not None and not self._stopped.is_set() and (app.crashed or app.should_stop):
+        if self._parts is None:
+            return None
+        app = self._parts.app
+        if not self._stopped.is_set() and (app.crashed or app.should_stop):
             return app.crash_reason or SalesPulseError("the Kafka consumer stopped by itself; see the log")
-        return None
+        return self._parts.pipeline.failure
 
     def _raise_failure(self) -> None:
         failure = self._failure()
@@ -198,14 +223,16 @@ class Worker:
             raise failure
 
     async def _stop_in_order(self) -> None:
-        failed = self._failure() is not None
-        if hasattr(self, "intake"):
-            await self.intake.stop()
-        if self._app is not None:
-            if not failed and self._app.started:
-                await self.pipeline.checkpoint()
-                await self._app.consumer.commit()
-            await self._app.stop()
-        if hasattr(self, "redis"):
-            await self.redis.close()
+        parts = self._parts
+        if parts is not None:
+            failed = self._failure() is not None
+            await parts.intake.stop()
+            if not failed and parts.app.started:
+                await parts.pipeline.checkpoint()
+                await parts.app.consumer.commit()
+            await parts.app.stop()
+            if self._view is not None:
+                self._view.cancel()
+                await asyncio.wait({self._view})
+            await parts.redis.close()
         await asyncio.gather(*(client.stop() for client in self._producers))
