@@ -152,12 +152,12 @@ def _frames(rng: random.Random) -> list[bytes]:
 
 
 def _event(rng: random.Random, number: int, at_ms: int) -> dict[str, Any]:
-    late = rng.choice((0, 0, 0, 0, 1_000, 20 * MINUTE_MS, 2 * 60 * MINUTE_MS))
+    late = rng.choice((*[0] * 9, 1_000, 20 * MINUTE_MS, 2 * 60 * MINUTE_MS))
     event: dict[str, Any] = {
         "event_id": f"e{number}",
         "event_type": rng.choice(_TYPES),
         "occurred_at": at_ms - rng.randrange(late + 1),
-        "account_id": rng.choice(("a", "b", "c")),
+        "account_id": rng.choice("abcdef"),
     }
     if event["event_type"].startswith("deal."):
         event["deal_id"] = f"d{rng.randrange(3)}"

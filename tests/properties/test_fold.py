@@ -102,7 +102,7 @@ def random_schedule(seed: int) -> list[Action]:
     return [(rng.choice(_NAMES), rng.choice((0, 0, 1, 2)), rng.randint(1, 7)) for _ in range(60)]
 
 
-@examples(200)
+@examples(150)
 @given(st.integers(0, LOGS - 1), schedules)
 def test_any_schedule_of_crashes_and_zombies_ends_in_the_state_of_an_uninterrupted_fold(
     log_seed: int, schedule: list[Action]
