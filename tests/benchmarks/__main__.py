@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
             options.rate, options.seconds, options.history, partitions=options.partitions, profile=profile
         )
     else:
-        work = throughput.measure(options.events, options.rounds, partitions=options.partitions, profile=profile)
+        work = throughput.measure(
+            options.events, options.rounds, days=options.days, partitions=options.partitions, profile=profile
+        )
     found = asyncio.run(work)
     show = show_latency if options.benchmark == "latency" else show_throughput
     print(json.dumps(found, indent=2) if options.json else show(found))
@@ -53,7 +55,8 @@ def show_latency(found: dict[str, Any]) -> str:
 
 def show_throughput(found: dict[str, Any]) -> str:
     """Return the figures of the throughput benchmark for people."""
-    lines = [f"{found['events']:,} events, {found['cells_right']:,} cells and {found['values_right']:,} values right"]
+    right = f"{found['cells_right']:,} cells and {found['values_right']:,} values right"
+    lines = [f"{found['events']:,} events of {found['days']:g} days: {right}"]
     lines.append(f"{'round':>6} {'bare loop':>22} {'worker':>22} {'ratio':>7} {'MiB':>6} {'waited':>7}")
     for number, each in enumerate(found["rounds"], 1):
         cells = [f"{each[name]['cpu_s']:>8} CPU s {each[name]['seconds']:>5} s" for name in ("bare", "worker")]
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--history", type=int, default=20_000, help="about how many events come before")
     stored = commands.add_parser("throughput", help="CPU seconds for events in the topics, beside those of a bare loop")
     stored.add_argument("--events", type=int, default=100_000, help="how many")
+    stored.add_argument("--days", type=float, default=1.0, help="over how much event time they spread")
     stored.add_argument("--rounds", type=int, default=3, help="how often, in rotation")
     for command in (live, stored):
         command.add_argument("--partitions", type=int, default=8, help="of the log and of every source topic")
