@@ -5,10 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
+
+_RARER: Final = 3
+"""How much rarer acts get while there is much to catch up with: what they would show is old anyway."""
+_LOOK_S: Final = 0.1
+
+Behind = Callable[[], bool]
+"""Tells whether there is much to catch up with."""
+
+
+def _never() -> bool:
+    return False
 
 
 async def on_change(
-    changed: asyncio.Event, act: Callable[[], Awaitable[None]], interval_s: float, idle_s: float, share: float
+    changed: asyncio.Event,
+    act: Callable[[], Awaitable[None]],
+    interval_s: float,
+    idle_s: float,
+    share: float,
+    behind: Behind = _never,
 ) -> None:
     """Act whenever something changed, and at least every ``idle_s``.
 
@@ -19,6 +36,7 @@ async def on_change(
         idle_s: Longest time without one.
         share: Greatest share of a core it may take while more comes in; the more it takes, the rarer it is, down to
             once in ``2 * idle_s``. Waiting for a server is not counted.
+        behind: While it says so, a third of the share has to do, and acts may be three times as rare.
     """
     while True:
         try:
@@ -31,10 +49,18 @@ async def on_change(
         await act()
         took, took_cpu = time.monotonic() - started, time.thread_time() - started_cpu
         await asyncio.sleep(max(interval_s - took, min(took_cpu / share - took, 2 * idle_s)))
+        await _while(behind, started + _RARER * min(took_cpu / share, 2 * idle_s))
 
 
-async def every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
-    """Act at an interval, measured from the end of one to the start of the next."""
+async def every(interval_s: float, act: Callable[[], Awaitable[None]], behind: Behind = _never) -> None:
+    """Act at an interval, measured from the end of one to the start of the next; three times as long while behind."""
     while True:
         await asyncio.sleep(interval_s)
+        await _while(behind, time.monotonic() + (_RARER - 1) * interval_s)
         await act()
+
+
+async def _while(behind: Behind, until_s: float) -> None:
+    """Wait until a moment, but no longer than there is much to catch up with."""
+    while behind() and time.monotonic() < until_s:  # noqa: ASYNC110  nobody sets an event: it is said by what comes in
+        await asyncio.sleep(_LOOK_S)

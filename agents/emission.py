@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage, CellUpdate
 from streams.fold import PartitionFold
+from streams.upstream import is_busy
 
 _BEAT_MS: Final = 3_000
 _FORGET_DELAY_MS: Final = 1_000
@@ -92,6 +93,11 @@ class Emitter:
                 )
                 emission.setdefault(owner, []).append(message)
         return emission
+
+    def is_behind(self, partitions: Iterable[int]) -> bool:
+        """Tell whether one of these log partitions has much to catch up with."""
+        now_ms = wall_ms()
+        return any(is_busy(*self._waiting(partition, now_ms)) for partition in partitions)
 
     async def send(self, emission: Emission) -> None:
         """Hand an emission to the producer."""

@@ -168,6 +168,10 @@ class Pipeline:
 
     # Cadences
 
+    def is_behind(self) -> bool:
+        """Tell whether a log partition of this worker has much to catch up with."""
+        return self._emitter.is_behind(self.folds)
+
     async def emit(self) -> None:
         """Send changed cells to the owners of their series, and a sign of life where there are none."""
         await self._emitter.send(self._emitter.take(self.folds))

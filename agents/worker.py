@@ -172,9 +172,9 @@ class Worker:
         async def publish() -> None:
             await self._publish(parts)
 
-        self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE))
-        self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE))
-        self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint))
+        self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE, pipeline.is_behind))
+        self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE, pipeline.is_behind))
+        self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
         self._spawn(every(tick_s, parts.alerting.evaluate))
         self._view = self._spawn(parts.redis.run())
 

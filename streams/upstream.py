@@ -31,6 +31,11 @@ class RollupRules(msgspec.Struct, frozen=True):
     stale_after_ms: int
 
 
+def is_busy(backlog: int, delay_ms: int) -> bool:
+    """Tell whether a log partition is catching up: so many events wait behind it, its last frame waited so long."""
+    return backlog > _BUSY_BACKLOG or delay_ms > _BUSY_DELAY_MS
+
+
 class _Partition(msgspec.Struct):
     """What a log partition last said of itself."""
 
@@ -58,7 +63,7 @@ class Upstream:
         before = self._partitions.get(message.partition)
         if before is not None and message.fence < before.fence:
             return
-        busy = message.backlog > _BUSY_BACKLOG or message.delay_ms > _BUSY_DELAY_MS
+        busy = is_busy(message.backlog, message.delay_ms)
         self._partitions[message.partition] = _Partition(wall_ms, message.fence, message.newest_ms, busy)
         self.saw(message.newest_ms)
         if message.produced_ms is not None:

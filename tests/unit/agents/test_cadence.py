@@ -26,11 +26,11 @@ class Acts:
         self._work_s = work_s
 
     async def __call__(self) -> None:
-        until = time.thread_time() + self._work_s
+        started, until = time.monotonic(), time.thread_time() + self._work_s
         while time.thread_time() < until:
             pass
         async with self._called:
-            self.times.append(time.monotonic())
+            self.times.append(started)
             self._called.notify_all()
 
     async def reached(self, calls: int) -> list[float]:
@@ -96,6 +96,25 @@ async def test_an_act_that_takes_long_is_rarer() -> None:
         changed.set()
         first, second, *_ = await acts.reached(2)
     assert second - first >= 0.24, "a fifth of the time at most"
+
+
+@pytest.mark.asyncio
+async def test_while_there_is_much_to_catch_up_with_acts_are_rarer() -> None:
+    changed, acts = asyncio.Event(), Acts(work_s=0.05)
+    async with running(on_change(changed, acts, 0, LONG_S, 0.5, lambda: True)):
+        changed.set()
+        await acts.reached(1)
+        changed.set()
+        first, second, *_ = await acts.reached(2)
+    assert second - first >= 0.29, "a sixth of the time at most"
+
+
+@pytest.mark.asyncio
+async def test_once_all_is_caught_up_with_an_act_is_not_waited_for() -> None:
+    acts, much = Acts(), [True]
+    async with running(every(DEADLINE_S / 2.5, acts, lambda: bool(much))):  # three times that is past the deadline
+        much.clear()
+        await acts.reached(1)
 
 
 @pytest.mark.asyncio
