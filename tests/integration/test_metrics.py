@@ -117,7 +117,7 @@ class ServedPages:
 
 
 @pytest.fixture
-def prometheus(prometheus_server: StartPrometheus, target: str) -> str:
+def prometheus(target: str, prometheus_server: StartPrometheus) -> str:  # ends before what it scrapes
     """URL of a Prometheus with the rules of `deploy/` that has scraped the worker."""
     files = {path.name: path.read_text() for path in RULES}
     url = prometheus_server(CONFIG.format(target=target), files=files).url
