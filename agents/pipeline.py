@@ -188,7 +188,7 @@ class Pipeline:
 
     async def _checkpoint_folds(self) -> None:
         """Write cells, accounts, marker, each acknowledged before the next."""
-        due = {p: fold for p, fold in self.folds.items() if fold.fence > self._durable.get(p, -1)}
+        due = {p: fold for p, fold in self.folds.items() if fold.fence > self._durable.get(p, -1) or fold.unsaved}
         if not due:
             return
         # Taken at one moment: what is checkpointed is what has been emitted.
@@ -205,7 +205,8 @@ class Pipeline:
 
     async def _checkpoint_rollups(self) -> None:
         topic = self._changelogs["rollup"]
-        written = {owner: rollup.checkpoint() for owner, rollup in self.rollups.items() if self._messages.get(owner)}
+        due = (owner for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved)
+        written = {owner: self.rollups[owner].checkpoint() for owner in list(due)}
         await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))
         for owner, (position, _, _) in written.items():

@@ -103,6 +103,11 @@ class CellStore:
             of_dims += (CellUpdate(place[1], start, at, block.slices[start].copy()) for start in sorted(starts))
         return updates
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is anything to write, after a recovery also without a new frame."""
+        return bool(self._unsaved)
+
     def take_unsaved(self, fence: int, newest_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Return the changelog records of the blocks changed since the last checkpoint; None for dropped ones.
 

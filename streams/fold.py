@@ -198,6 +198,11 @@ class PartitionFold:
         return Checkpoint(self.fence, cells, accounts, [(MARKER_KEY, pack(self.fence, marker))])
 
     @property
+    def unsaved(self) -> bool:
+        """Whether records found ahead of the marker, or below an older one, wait to be written again."""
+        return self.cells.unsaved or bool(self._unsaved)
+
+    @property
     def accounts(self) -> int:
         """How many accounts the partition holds."""
         return len(self._stored.keys() | self._live.keys())

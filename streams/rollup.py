@@ -165,6 +165,11 @@ class Rollup:
         """Whether the last publication left something for the next."""
         return bool(self._worklist)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether a checkpoint would write more than its marker."""
+        return self._cells.unsaved
+
     def checkpoint(self) -> tuple[int, list[tuple[bytes, bytes | None]], tuple[bytes, bytes]]:
         """Return the position, the changelog records of what changed, and the marker to write after them."""
         self._expire()

@@ -82,6 +82,11 @@ class RollupCells:
         delta.update({measure: -value for measure, value in old.items() if measure not in sums})
         return Growth(key, start_ms, fence, delta)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is anything to write, after a recovery also without a new message."""
+        return bool(self._unsaved)
+
     def take_unsaved(self, position: int) -> list[tuple[bytes, bytes | None]]:
         """Return the changelog records of what changed since the last time; None for dropped blocks.
 
