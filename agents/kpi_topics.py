@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -30,18 +30,19 @@ class KpiTopics:
         self._topics = (settings.topics.updates, settings.topics.latest)
         self._partitions = settings.kafka.partitions
         self._source = f"/salespulse/{settings.app.id}".encode()
-        # Owners take turns: of several that wait for room in one queue the client fails one long before its time is up.
+        # Batches take turns: of several that wait for room in a queue the client fails one long before its time is up.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def publish(self, publication: Publication) -> None:
-        """Send all values; returns when they are acknowledged.
+    async def publish(self, publications: Iterable[Publication]) -> None:
+        """Send all values of some owners, those of a partition together; returns when they are acknowledged.
 
         Raises:
             KafkaError: The broker refused one.
         """
         by_partition: dict[int, list[Published]] = {}
-        for value in publication.values:
-            by_partition.setdefault(crc32(value.key.encode()) % self._partitions, []).append(value)
+        for publication in publications:
+            for value in publication.values:
+                by_partition.setdefault(crc32(value.key.encode()) % self._partitions, []).append(value)
         sends = (
             self._send(topic, partition, values) for topic in self._topics for partition, values in by_partition.items()
         )

@@ -186,17 +186,24 @@ class Worker:
     async def _publish(self, parts: _Parts) -> None:
         """Hand what changed to every sink; an owner whose values Kafka has not acknowledged yet waits for its turn."""
         self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
+        publications: list[Publication] = []
         for publication in parts.pipeline.publications(busy=self._sending.keys()):
             await parts.redis.publish(publication)
             await parts.exporter.publish(publication)
             if publication.values:
-                self._sending[publication.owner] = self._spawn(self._send(parts, publication))
+                publications.append(publication)
+        if publications:
+            task = self._spawn(self._send(parts, publications))
+            self._sending |= {publication.owner: task for publication in publications}
 
     @staticmethod
-    async def _send(parts: _Parts, publication: Publication) -> None:
-        await parts.kpi_topics.publish(publication)
-        if publication.produced_ms is not None:
-            parts.exporter.observe_latency((wall_ms() - publication.produced_ms) / 1000)
+    async def _send(parts: _Parts, publications: Sequence[Publication]) -> None:
+        """Send to the KPI topics; what Kafka gets at once costs it and us far less than owner by owner."""
+        await parts.kpi_topics.publish(publications)
+        now_ms = wall_ms()
+        for publication in publications:
+            if publication.produced_ms is not None:
+                parts.exporter.observe_latency((now_ms - publication.produced_ms) / 1000)
         parts.pipeline.rolled.set()
 
     def _forget(self, owner: int) -> None:
