@@ -122,6 +122,7 @@ class StateReader:
             settings.time.clock,
             int(settings.time.out_of_orderness),
             int(settings.pipeline.stale_after),
+            int(settings.time.tick),
         )
 
     def _groupings(self, owner: int) -> Iterable[str]:

@@ -75,6 +75,8 @@ class Rollup:
         self._cells = RollupCells()
         self._changed: dict[str, None] = {}
         self._worklist = Worklist()
+        self._rules = rules
+        self._released_ms = 0
         self._not_live: dict[str, set[int]] = {}
         self._published: dict[str, tuple[object, ...]] = {}
         self._quality: Quality = "partial"
@@ -152,17 +154,24 @@ class Rollup:
         self._note_quality(quality, complete=complete)
         watermark_ms = self.watermark_ms(wall_ms)
         stamp = _Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
+        self._release(wall_ms)
         values: list[Published] = []
         while self._worklist and (most_values is None or len(values) < most_values):
             values += self._values(self._worklist.take(), stamp)
-        produced_ms = self._upstream.take_produced_ms()
+        produced_ms = self._upstream.take_produced_ms() if values else None
         return Publication(
             self.owner, self.position, now_ms, watermark_ms, quality, wall_ms, values, complete, produced_ms
         )
 
+    def _release(self, wall_ms: int) -> None:
+        """Let what is broken down be published once in a while: at once when that was long ago."""
+        if wall_ms - self._released_ms >= self._rules.broken_down_every_ms or wall_ms < self._released_ms:
+            self._worklist.release()
+            self._released_ms = wall_ms
+
     @property
     def has_more(self) -> bool:
-        """Whether the last publication left something for the next."""
+        """Whether the last publication left something for the next that is due."""
         return bool(self._worklist)
 
     @property

@@ -22,6 +22,7 @@ class RollupRules(msgspec.Struct, frozen=True):
         clock: ``wall``, or ``event`` when history is replayed.
         out_of_orderness_ms: How far behind the newest event the watermark stays.
         stale_after_ms: Without a sign of life of a log partition for longer, values are stale.
+        broken_down_every_ms: Least time between two values of a series that has dimensions.
     """
 
     currency: str
@@ -29,6 +30,7 @@ class RollupRules(msgspec.Struct, frozen=True):
     clock: Literal["wall", "event"]
     out_of_orderness_ms: int
     stale_after_ms: int
+    broken_down_every_ms: int = 0
 
 
 def is_busy(backlog: int, delay_ms: int) -> bool:

@@ -17,35 +17,52 @@ class Work(NamedTuple):
     forced: set[int]
 
 
+_Waiting = dict[str, Work]
+
+
 class Worklist:
-    """Series waiting to be published, each once."""
+    """Series waiting to be published, each once.
+
+    The global series is due at once; what is broken down waits for :meth:`release`, so that a series that changes with
+    every event is not published with every event.
+    """
 
     def __init__(self) -> None:
-        self._changed: dict[str, Work] = {}
-        self._moved: dict[str, Work] = {}
+        self._due: _Waiting = {}
+        self._due_moved: _Waiting = {}
+        self._changed: _Waiting = {}
+        self._moved: _Waiting = {}
 
     def __bool__(self) -> bool:
-        return bool(self._changed or self._moved)
+        return bool(self._due or self._due_moved)
 
     def change(self, dims: str, window: int, measures: Iterable[str]) -> None:
         """Note that measures of a window changed by an event: such series come first."""
-        work = self._changed.get(dims)
+        work = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims)
         if work is None:
-            work = self._changed[dims] = self._moved.pop(dims, Work(dims, {}, set()))
+            changed = self._changed if dims else self._due
+            work = changed[dims] = self._moved.pop(dims, Work(dims, {}, set()))
         known = work.windows.setdefault(window, set())
         if known is not None:
             known.update(measures)
 
     def move(self, dims: str, windows: Iterable[int], *, forced: bool = False) -> None:
         """Note that whole windows are to be computed anew: time moved them on, or their quality changed."""
-        work = self._changed.get(dims) or self._moved.get(dims)
+        work = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims) or self._moved.get(dims)
         if work is None:
-            work = self._moved[dims] = Work(dims, {}, set())
+            moved = self._moved if dims else self._due_moved
+            work = moved[dims] = Work(dims, {}, set())
         work.windows.update(dict.fromkeys(windows))
         if forced:
             work.forced.update(windows)
 
+    def release(self) -> None:
+        """Let all that waits be due."""
+        self._due.update(self._changed)
+        self._due_moved.update(self._moved)
+        self._changed, self._moved = {}, {}
+
     def take(self) -> Work:
-        """Return the next series' work and forget it."""
-        waiting = self._changed or self._moved
-        return waiting.pop(next(iter(waiting)))
+        """Return the work of the next series that is due, and forget it."""
+        due = self._due or self._due_moved
+        return due.pop(next(iter(due)))
