@@ -72,6 +72,15 @@ class Consumer(driver.Consumer):
         await super().perform_seek()
         await self.seek_to(cast(App, self.app).positions.next_offsets())
 
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Say that changelogs begin where they end: their keeper reads them, and Faust shall find nothing left.
+
+        Else it would read our own checkpoints since the last rebalance, of partitions that were kept, message by
+        message, and fold nothing meanwhile.
+        """
+        ends: Mapping[TP, int] = await self.highwaters(*partitions)
+        return ends
+
     async def seek_to(self, offsets: Mapping[TP, int]) -> None:
         """Seek partitions that are assigned, and let later offsets be committed."""
         assigned = self.assignment()
