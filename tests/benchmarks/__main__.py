@@ -6,29 +6,36 @@ import argparse
 import asyncio
 import json
 import pstats
+import sys
 from pathlib import Path
 from typing import Any
 
+from agents.brokers import ServerError
 from tests.benchmarks import latency, throughput
+from tests.benchmarks.rig import servers
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one benchmark and print what it found."""
+    """Run one benchmark on servers of its own and print what it found."""
     options = _parser().parse_args(arguments)
-    profile: Path | None = options.profile and options.profile.absolute()
-    if options.benchmark == "latency":
-        work = latency.measure(
-            options.rate, options.seconds, options.history, partitions=options.partitions, profile=profile
-        )
-    else:
-        work = throughput.measure(
-            options.events, options.rounds, days=options.days, partitions=options.partitions, profile=profile
-        )
-    found = asyncio.run(work)
+    if options.profile is not None:
+        options.profile = options.profile.absolute()
+    try:
+        found = asyncio.run(_run(options))
+    except ServerError as error:
+        sys.exit(f"benchmark: {error}")
     show = show_latency if options.benchmark == "latency" else show_throughput
     print(json.dumps(found, indent=2) if options.json else show(found))
-    if profile is not None and not options.json:
-        pstats.Stats(str(profile)).sort_stats("tottime").print_stats(40)
+    if options.profile is not None and not options.json:
+        pstats.Stats(str(options.profile)).sort_stats("tottime").print_stats(40)
+
+
+async def _run(options: argparse.Namespace) -> dict[str, Any]:
+    common = {"partitions": options.partitions, "profile": options.profile}
+    async with servers() as running:
+        if options.benchmark == "latency":
+            return await latency.measure(running, options.rate, options.seconds, options.history, **common)
+        return await throughput.measure(running, options.events, options.rounds, days=options.days, **common)
 
 
 def show_latency(found: dict[str, Any]) -> str:

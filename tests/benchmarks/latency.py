@@ -17,7 +17,7 @@ import redis.asyncio
 from agents.kafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, consumer, end_offsets, producer
 from schemas.settings import Settings
 from streams.simulator import LivePace, SimulatedEvent, SimulationConfig, live
-from tests.benchmarks.rig import Installation, Servers, WorkerProcess, cpu_s, machine, memory_mib, servers, waited_s
+from tests.benchmarks.rig import Installation, Servers, WorkerProcess, cpu_s, machine, memory_mib, waited_s
 from tests.benchmarks.tracked import COUNTS, Count
 from tests.polling import end, until
 
@@ -65,11 +65,18 @@ Tracks = dict[str, Track]
 
 
 async def measure(
-    rate: float, seconds: float, history: int = 20_000, *, partitions: int = 8, profile: Path | None = None
+    running: Servers,
+    rate: float,
+    seconds: float,
+    history: int = 20_000,
+    *,
+    partitions: int = 8,
+    profile: Path | None = None,
 ) -> dict[str, Any]:
     """Run the benchmark.
 
     Args:
+        running: The servers to measure on.
         rate: Events a second.
         seconds: How long is measured.
         history: About how many events come before, so that accounts, deals and series are there.
@@ -80,15 +87,14 @@ async def measure(
         Everything that is printed; latencies in milliseconds.
     """
     about = machine()
-    async with servers() as running:
-        document = {"kafka": {"partitions": partitions, "source_partitions": partitions}}
-        installation = Installation(running, "latency", document)
-        await installation.create_topics()
-        worker = await installation.start_worker(profile)
-        try:
-            found = await _measured(running, installation, worker, rate, seconds, history)
-        finally:
-            await worker.stop()
+    document = {"kafka": {"partitions": partitions, "source_partitions": partitions}}
+    installation = Installation(running, "latency", document)
+    await installation.create_topics()
+    worker = await installation.start_worker(profile)
+    try:
+        found = await _measured(running, installation, worker, rate, seconds, history)
+    finally:
+        await worker.stop()
     return {"benchmark": "latency", "machine": about, **found}
 
 

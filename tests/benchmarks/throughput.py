@@ -26,7 +26,6 @@ from tests.benchmarks.rig import (
     WorkerProcess,
     machine,
     memory_mib,
-    servers,
     waited_s,
 )
 from tests.e2e.history import START_MS, ZONE, History, Truth, computing, settings_of_history
@@ -51,11 +50,18 @@ class Rush(History):
 
 
 async def measure(
-    events: int, rounds: int, *, days: float = 1.0, partitions: int = 8, profile: Path | None = None
+    running: Servers,
+    events: int,
+    rounds: int,
+    *,
+    days: float = 1.0,
+    partitions: int = 8,
+    profile: Path | None = None,
 ) -> dict[str, Any]:
     """Run the benchmark: in every round the product and the bare loop read the same messages.
 
     Args:
+        running: The servers to measure on.
         events: How many.
         rounds: How often; ratios are of the two of one round.
         days: Over how much event time they spread: the longer, the more cells an event costs.
@@ -74,10 +80,9 @@ async def measure(
     found: list[dict[str, Any]] = []
     with computing(history) as computed:
         truth = await asyncio.wrap_future(computed)  # not meanwhile: there may be just two cores
-    async with servers() as running:
-        for number in range(rounds):
-            is_last = number == rounds - 1
-            found.append(await _round(running, number, messages, truth, partitions, profile if is_last else None))
+    for number in range(rounds):
+        is_last = number == rounds - 1
+        found.append(await _round(running, number, messages, truth, partitions, profile if is_last else None))
     return {
         "benchmark": "throughput",
         "machine": about,
