@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -128,17 +129,14 @@ def wrong_cells(truth: Truth, stored: Mapping[CellKey, Mapping[str, int]]) -> li
 
 async def from_redis(settings: Settings) -> Payloads:
     """The hashes of all windows."""
-    client = Redis.from_url(settings.redis.url)
-    try:
-        found: Payloads = {}
+    found: Payloads = {}
+    async with _redis(settings) as client:
         for window in WINDOWS:
             fields: dict[bytes, bytes] = await client.hgetall(f"{settings.redis.prefix}:kpi:{window}")  # type: ignore[assignment]  # bytes without decode_responses
             for field, payload in fields.items():
                 kpi, dims = field.decode().split("|")
                 found[f"{kpi}|{window}|{dims}"] = payload
-        return found
-    finally:
-        await client.aclose()
+    return found
 
 
 async def from_api(wall: Process) -> Payloads:
@@ -182,21 +180,55 @@ async def wrong_values(truth: Truth, settings: Settings, wall: Process, workers:
             for key, payload in live.items()
             if payloads.get(key) != payload
         ]
-    return lines + list(_wrong_samples(live, samples))
+    return [*lines, *await _wrong_rankings(settings, live), *_wrong_samples(live, samples)]
 
 
-def falling_versions(records: Iterable[ConsumerRecord]) -> list[str]:
-    """Values of a KPI topic's partition that are older than one before them."""
-    seen: dict[bytes, tuple[str, int]] = {}
+def falling_versions(entries: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Values (key and JSON, in the order of a reader) that are older than one of their series before them."""
+    seen: dict[str, tuple[str, int]] = {}
     lines = []
-    for record in records:
-        value = orjson.loads(record.value)
+    for number, (key, payload) in enumerate(entries):
+        value = orjson.loads(payload)
         version = (value["window_end"], value["revision"])
-        before = seen.get(record.key)
-        if before is not None and version < before:
-            lines.append(f"{record.key.decode()} at offset {record.offset}: {version} after {before}")
-        seen[record.key] = version
+        if version < seen.get(key, version):
+            lines.append(f"{key}, entry {number}: {version} after {seen[key]}")
+        seen[key] = version
     return lines
+
+
+async def seen_by_readers(settings: Settings) -> AsyncIterator[tuple[str, list[tuple[str, bytes]]]]:
+    """What readers of the KPI topics' partitions and of the stream of updates in Redis get to see, in order."""
+    for topic in (settings.topics.updates, settings.topics.latest):
+        for partition, records in enumerate(await records_of(settings, topic)):
+            yield f"{topic}[{partition}]", [(record.key.decode(), record.value) for record in records]
+    async with _redis(settings) as client:
+        entries: list[tuple[bytes, dict[bytes, bytes]]] = await client.xrange(f"{settings.redis.prefix}:updates")  # type: ignore[assignment]  # bytes without decode_responses
+    yield "redis stream", [(fields[b"key"].decode(), fields[b"value"]) for _, fields in entries]
+
+
+async def _wrong_rankings(settings: Settings, live: Payloads) -> list[str]:
+    """Compare the sorted sets with the values of the hashes."""
+    expected: dict[str, dict[str, float]] = {}
+    for payload in live.values():
+        value = orjson.loads(payload)
+        if len(value["dimensions"]) == 1 and value["value"] is not None:
+            ((dimension, member),) = value["dimensions"].items()
+            name = f"{settings.redis.prefix}:rank:{value['kpi']}:{dimension}:{value['window']}"
+            expected.setdefault(name, {})[member] = value["value"]
+    async with _redis(settings) as client:
+        names = [name.decode() async for name in client.scan_iter(f"{settings.redis.prefix}:rank:*", count=1_000)]
+        pipe = client.pipeline(transaction=False)
+        for name in names:
+            pipe.zrange(name, 0, -1, withscores=True)
+        found = {
+            name: {member.decode(): score for member, score in pairs}
+            for name, pairs in zip(names, await pipe.execute(), strict=True)
+        }
+    return [
+        f"{name}: {found.get(name)}, not {expected.get(name)}"
+        for name in sorted({*expected, *found})
+        if found.get(name) != expected.get(name)
+    ]
 
 
 def _wrong_samples(live: Payloads, samples: Mapping[str, float]) -> Iterator[str]:
@@ -248,3 +280,12 @@ def _key_of(value: Mapping[str, Any]) -> str:
 
 def _partitions(topic: str, count: int) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in range(count)]
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[Redis]:
+    client = Redis.from_url(settings.redis.url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
