@@ -11,10 +11,10 @@ from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
 from agents.pipeline import Pipeline
 from schemas.alerts import Alert
 from schemas.settings import Settings
-from streams.alerts import ConversionMonitor
-from streams.metrics import Exporter
+from streams.alerting.monitor import ConversionMonitor
+from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisSink
-from streams.rollup import Rollup
+from streams.rollup.owner import Rollup
 
 WATCHED: Final = ("", "source")
 """Groupings whose lead conversion is watched; the global one is ``""``."""

@@ -14,8 +14,8 @@ from agents.recovery import grouping_of, owner_of
 from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage, CellUpdate
-from streams.fold import PartitionFold
-from streams.upstream import is_busy
+from streams.fold.partition import PartitionFold
+from streams.rollup.upstream import is_busy
 
 _BEAT_MS: Final = 3_000
 _FORGET_DELAY_MS: Final = 1_000

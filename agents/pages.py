@@ -10,7 +10,7 @@ from aiohttp import web
 
 from schemas.errors import UnavailableError
 from schemas.settings import Settings
-from streams.metrics import Exporter
+from streams.metrics.exporter import Exporter
 
 
 class Readiness(Protocol):

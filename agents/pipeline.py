@@ -28,10 +28,10 @@ from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.wire import CellsMessage
-from streams.fold import LogGapError, PartitionFold
+from streams.fold.partition import LogGapError, PartitionFold
 from streams.plan import Plan
 from streams.publication import Publication
-from streams.rollup import Rollup
+from streams.rollup.owner import Rollup
 
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])

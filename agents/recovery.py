@@ -13,9 +13,9 @@ from agents.kafka import TopicPartition, begin_offsets, end_offsets
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import EVENT_DIMENSIONS
-from streams.fold import PartitionFold, Recovered
+from streams.fold.partition import PartitionFold, Recovered
 from streams.plan import Plan
-from streams.rollup import Rollup, RollupRules
+from streams.rollup.owner import Rollup, RollupRules
 from streams.time import Calendar
 
 FOLD_TABLES: Final = ("cells", "accounts", "markers")

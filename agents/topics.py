@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from agents.coverage import folded
+from agents.intake.coverage import folded
 from agents.kafka import (
     AIOKafkaAdminClient,
     ConfigResource,
@@ -22,7 +22,7 @@ from agents.kafka import (
 from schemas.errors import IntakeStopped, UnavailableError, UsageError
 from schemas.settings import Settings
 from schemas.topics import TABLES, TopicSpec, all_topics, changelog_topic
-from streams.router import Commit
+from streams.intake.router import Commit
 
 _VISIBLE_DEADLINE_S: Final = 20.0
 _EXISTS: Final = 36

@@ -16,7 +16,7 @@ from agents.cadence import every, on_change
 from agents.emission import wall_ms
 from agents.faust_app import build_app
 from agents.faust_driver import App
-from agents.intake import Intake
+from agents.intake.loop import Intake
 from agents.kafka import AIOKafkaProducer, producer
 from agents.kpi_topics import KpiTopics
 from agents.pages import serve, worker_routes
@@ -25,7 +25,7 @@ from agents.topics import check_topics
 from schemas.catalogue import in_force
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
-from streams.metrics import Exporter
+from streams.metrics.exporter import Exporter
 from streams.plan import Plan
 from streams.publication import Publication
 from streams.redis_view import RedisSink

@@ -14,11 +14,11 @@ from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
 from schemas.wire import CellsMessage, CellUpdate
-from streams.fold import PartitionFold
-from streams.normalise import Normaliser
+from streams.fold.partition import PartitionFold
+from streams.intake.normalise import Normaliser
 from streams.plan import Plan
 from streams.publication import Published
-from streams.rollup import Rollup, RollupRules
+from streams.rollup.owner import Rollup, RollupRules
 from streams.time import Calendar
 
 GROUPINGS = ("", "rep")

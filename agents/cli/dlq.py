@@ -24,7 +24,7 @@ from agents.cli.source_topics import require_topics
 from agents.kafka import producer as kafka_producer
 from schemas.errors import DEAD_LETTER_REASONS, UsageError
 from schemas.settings import Settings
-from streams.deadletters import DeadLetter
+from streams.intake.deadletters import DeadLetter
 
 _SHOWN_BYTES: Final = 4_000
 

@@ -14,8 +14,8 @@ from agents.kafka import read_to_end
 from schemas.decode import decode
 from schemas.errors import InvalidEvent, SalesPulseError, UsageError
 from schemas.settings import Settings
-from streams.deadletters import DeadLetter, from_message
-from streams.normalise import Normaliser
+from streams.intake.deadletters import DeadLetter, from_message
+from streams.intake.normalise import Normaliser
 
 
 class Numbered(NamedTuple):

@@ -18,9 +18,9 @@ from agents.cli.sending import Sender
 from agents.cli.source_topics import cluster_id, messages_held, require_topics
 from agents.kafka import producer as kafka_producer
 from schemas.settings import Settings
-from streams.event_files import EventFiles
-from streams.mapping import fitting_mapping, load_mapping
-from streams.mapping_rules import CsvMapping
+from streams.mapping.event_files import EventFiles
+from streams.mapping.find import fitting_mapping, load_mapping
+from streams.mapping.rules import CsvMapping
 
 _SAVE_EVERY_S: Final = 0.5
 

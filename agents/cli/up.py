@@ -26,7 +26,7 @@ from agents.wall import wall_routes
 from agents.worker import Worker
 from schemas.errors import UsageError
 from schemas.settings import Settings
-from streams.event_files import EventFiles
+from streams.mapping.event_files import EventFiles
 from streams.simulator import SimulationConfig
 
 _NAMES: Final[dict[BrokerKind, str]] = {"tansu": "Tansu, in memory", "kafka": "Apache Kafka"}

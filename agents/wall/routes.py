@@ -18,7 +18,7 @@ from agents.wall.stream import Stream
 from schemas.catalogue import KPIS, in_force
 from schemas.errors import UnavailableError
 from schemas.settings import Settings
-from streams.metrics import Exporter
+from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisReader
 
 _STATIC: Final = Path(__file__).parent / "static"

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.alerts import Alert
 from schemas.catalogue import KPIS
-from streams.alerts import ALERT, RUNBOOK
-from streams.metric_names import metric_facts, names_in
+from streams.alerting.monitor import ALERT, RUNBOOK
+from streams.metrics.names import metric_facts, names_in
 from tests.deploy.files import DEPLOY, PROMETHEUS, RULE_TESTS, RULES, read_yaml, rules, run
 from tests.servers import program
 

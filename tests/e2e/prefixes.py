@@ -14,10 +14,10 @@ from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import RESOLUTIONS, RETENTION_MS
 from schemas.wire import Marker, body_of, fence_of
-from streams.cells import parse_place
-from streams.fold import PartitionFold
+from streams.fold.cells import parse_place
+from streams.fold.partition import PartitionFold
+from streams.intake.router import Commit
 from streams.plan import Plan
-from streams.router import Commit
 from streams.time import Calendar
 from tests.e2e.surfaces import checkpoints, records_of
 

@@ -20,7 +20,7 @@ from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import RESOLUTIONS, WINDOWS
 from schemas.wire import Marker, body_of, fence_of
-from streams.cells import parse_place
+from streams.fold.cells import parse_place
 from streams.plan import Plan
 from tests.e2e.history import Truth, is_retained
 from tests.e2e.product import Process

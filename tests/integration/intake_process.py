@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 
-from agents.intake import Intake
+from agents.intake.loop import Intake
 from schemas.settings import settings_from
 
 

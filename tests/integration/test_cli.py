@@ -17,7 +17,7 @@ from agents.kafka import ConsumerRecord, producer, read_to_end
 from agents.topics import create_topics
 from schemas.settings import Settings, load_settings
 from schemas.topics import Topics
-from streams.deadletters import DeadLetter, to_headers
+from streams.intake.deadletters import DeadLetter, to_headers
 from tests.polling import until
 
 PROJECT = Path(__file__).parents[2]

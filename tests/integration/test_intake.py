@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agents.brokers import Broker
-from agents.intake import Intake
+from agents.intake.loop import Intake
 from agents.kafka import (
     AIOKafkaProducer,
     ConsumerRecord,
@@ -32,8 +32,8 @@ from schemas.rows import EVENT_TYPES, Row
 from schemas.settings import Settings, settings_from
 from schemas.topics import Topics, changelog_topic
 from schemas.wire import STATE_VERSION, Covered, Marker, pack
-from streams.deadletters import DeadLetter, from_message
-from streams.router import Commit
+from streams.intake.deadletters import DeadLetter, from_message
+from streams.intake.router import Commit
 from tests.log_rule import Place, take
 from tests.polling import until
 

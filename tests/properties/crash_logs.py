@@ -16,11 +16,11 @@ from schemas.rows import Frame, Section
 from schemas.settings import settings_from
 from schemas.windows import DAY_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS
 from schemas.wire import CellsMessage, body_of, fence_of
-from streams.cells import parse_place
-from streams.fold import PartitionFold
-from streams.normalise import Normaliser
+from streams.fold.cells import parse_place
+from streams.fold.partition import PartitionFold
+from streams.intake.normalise import Normaliser
 from streams.plan import Plan
-from streams.rollup import Rollup, RollupRules
+from streams.rollup.owner import Rollup, RollupRules
 from streams.time import Calendar
 
 START_MS = 1_729_900_000_000  # the day before Berlin's clocks go back

@@ -19,7 +19,7 @@ import msgspec
 from agents.changelogs import _keep_highest
 from schemas.rows import Frame
 from schemas.wire import CellsMessage, fence_of
-from streams.fold import MARKER_KEY, LogGapError, Recovered
+from streams.fold.partition import MARKER_KEY, LogGapError, Recovered
 from tests.properties.crash_logs import Log, Record, cells_message, latest, new_fold, new_rollup
 
 CELLS, ACCOUNTS, MARKER, ROLLUP = range(4)

@@ -7,7 +7,7 @@ from schemas.alerts import Alert
 from schemas.kpi import Quality
 from schemas.settings import settings_from
 from schemas.windows import MINUTE_MS
-from streams.alerts import ConversionMonitor
+from streams.alerting.monitor import ConversionMonitor
 from tests.unit.streams.conversion_floor import WEEK_MINUTES, Floor
 
 SETTINGS = settings_from({"alerts": {"minimum_expected": 5}})

@@ -14,8 +14,8 @@ from schemas.events import EVENT_CLASSES
 from schemas.frames import decode_frame, encode_frame
 from schemas.rows import EVENT_TYPES, Frame
 from schemas.settings import settings_from
-from streams.deadletters import dead_letter, from_message, to_headers
-from streams.normalise import Normaliser
+from streams.intake.deadletters import dead_letter, from_message, to_headers
+from streams.intake.normalise import Normaliser
 
 NOW_MS = 1_715_938_200_000
 NORMALISER = Normaliser(settings_from({"money": {"rates": {"EUR": "1.08"}}}))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from agents.changelogs import _keep_highest
 from schemas.rows import Frame
-from streams.account import Account, AccountRecord
-from streams.accumulator import Accumulator
-from streams.cells import Block, CellStore, Slices
-from streams.fold import PartitionFold, Recovered
+from streams.fold.account import Account, AccountRecord
+from streams.fold.accumulator import Accumulator
+from streams.fold.cells import Block, CellStore, Slices
+from streams.fold.partition import PartitionFold, Recovered
 from tests.properties.crash_logs import log_of
 from tests.properties.crash_model import ACCOUNTS, CELLS, MARKER, Action, Reader, Rules, Worker, World
 from tests.properties.profile import examples

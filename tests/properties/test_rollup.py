@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
 from schemas.wire import CellsMessage, CellUpdate
-from streams.rollup import Rollup, RollupRules
-from streams.series import Change, Series, Timeline
+from streams.rollup.owner import Rollup, RollupRules
+from streams.rollup.series import Change, Series, Timeline
 from streams.time import Calendar, Span
 from tests.properties.crash_logs import PLAN
 from tests.properties.profile import examples

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.frames import encode_frame
 from schemas.rows import Frame, Row
-from streams.merge import Merger
-from streams.router import Commit, Router, log_partition, split
+from streams.intake.merge import Merger
+from streams.intake.router import Commit, Router, log_partition, split
 from tests.log_rule import take
 
 LOGS = 3

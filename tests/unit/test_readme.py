@@ -14,8 +14,8 @@ from schemas.declare import Kpi
 from schemas.decode import decode
 from schemas.sections import Duration
 from schemas.settings import Settings, settings_from
-from streams.mapped_rows import map_csv
-from streams.mapping import parse_mapping
+from streams.mapping.find import parse_mapping
+from streams.mapping.rows import map_csv
 from streams.plan import Plan
 from tests.readme import README, block
 

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 
 from schemas.windows import MINUTE_MS
-from streams.alert_statistics import Counts
+from streams.alerting.statistics import Counts
 
 DAY_MINUTES = 24 * 60
 WEEK_MINUTES = 7 * DAY_MINUTES

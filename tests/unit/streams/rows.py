@@ -14,9 +14,9 @@ from schemas.catalogue import KPIS, Kpi
 from schemas.decode import decode
 from schemas.rows import Frame, Row, Section
 from schemas.settings import settings_from
-from streams.account import Account, AccountRecord
-from streams.accumulator import Accumulator
-from streams.normalise import Normaliser
+from streams.fold.account import Account, AccountRecord
+from streams.fold.accumulator import Accumulator
+from streams.intake.normalise import Normaliser
 from streams.plan import Plan
 from streams.time import Calendar
 

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.rows import Row
 from schemas.windows import DAY_MS
-from streams.account import Account, AccountRecord
-from streams.accumulator import Accumulator
+from streams.fold.account import Account, AccountRecord
+from streams.fold.accumulator import Accumulator
 from tests.unit.streams.rows import CALENDAR, PLAN, Book, at, row
 
 LIFE = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.windows import DAY_MS, MINUTE_MS
-from streams.accumulator import Accumulator
+from streams.fold.accumulator import Accumulator
 from tests.unit.streams.rows import CALENDAR, PLAN, at, plan_of
 
 NOW = at("2024-03-13 10:00:07")

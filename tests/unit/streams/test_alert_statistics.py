@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.alert_statistics import WINDOWS_MS, Baseline, baseline_ends, baseline_of, judge, short_ms
+from streams.alerting.statistics import WINDOWS_MS, Baseline, baseline_ends, baseline_of, judge, short_ms
 
 FOUR_WEEKS = [(300, 10_000)] * 4
 

@@ -9,8 +9,8 @@ from schemas.alerts import Alert, fingerprint, parse_alert
 from schemas.kpi import Quality
 from schemas.settings import Settings, settings_from
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
-from streams import alert_statistics
-from streams.alerts import ConversionMonitor
+from streams.alerting import statistics as alert_statistics
+from streams.alerting.monitor import ConversionMonitor
 from tests.unit.streams.conversion_floor import DAY_MINUTES, WEEK_MINUTES, Drop, Floor, simulate, steady
 
 SETTINGS = settings_from({})

@@ -7,7 +7,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.breaker import Breaker
+from streams.intake.breaker import Breaker
 
 
 @given(

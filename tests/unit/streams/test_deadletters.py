@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import InvalidEvent
-from streams.deadletters import MAX_VALUE_BYTES, DeadLetter, Headers, dead_letter, from_message, to_headers, unique
+from streams.intake.deadletters import (
+    MAX_VALUE_BYTES,
+    DeadLetter,
+    Headers,
+    dead_letter,
+    from_message,
+    to_headers,
+    unique,
+)
 
 ERROR = InvalidEvent("negative", "items[1].amount", "-5", "an integer from 0 on")
 

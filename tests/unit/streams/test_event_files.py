@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from streams.csv_file import DataFileError
-from streams.event_files import EventFiles
+from streams.mapping.csv_file import DataFileError
+from streams.mapping.event_files import EventFiles
 
 
 def event(number: int, at: object, **fields: object) -> dict[str, object]:

@@ -11,7 +11,7 @@ from schemas.errors import StateError
 from schemas.rows import Frame, Section
 from schemas.windows import DAY_MS
 from schemas.wire import STATE_VERSION, Marker, body_of, fence_of, pack
-from streams.fold import MARKER_KEY, LogGapError, PartitionFold, Recovered
+from streams.fold.partition import MARKER_KEY, LogGapError, PartitionFold, Recovered
 from tests.unit.streams.rows import CALENDAR, frame, plan_of, row
 
 PLAN = plan_of("leads_created", "new_customers", dimensions=("rep",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.items import amended_products, amount_of_items, cost_of_items, each, first, names, splits
+from streams.fold.items import amended_products, amount_of_items, cost_of_items, each, first, names, splits
 from tests.unit.streams.rows import row
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import CatalogueError
-from streams.csv_file import DataFileError
-from streams.mapped_rows import MappedFile, map_csv
-from streams.mapping import builtin_mappings, fitting_mapping, load_mapping, parse_mapping
-from streams.mapping_values import read_amount
+from streams.mapping.csv_file import DataFileError
+from streams.mapping.find import builtin_mappings, fitting_mapping, load_mapping, parse_mapping
+from streams.mapping.rows import MappedFile, map_csv
+from streams.mapping.values import read_amount
 
 CRM = Path(__file__).parents[4] / "shared" / "data" / "crm_opportunities"
 

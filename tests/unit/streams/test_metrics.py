@@ -15,8 +15,8 @@ from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue
 from schemas.settings import settings_from
 from schemas.windows import WINDOWS
-from streams.metric_names import metric_facts, metric_name, names_in
-from streams.metrics import OPEN_METRICS, TEXT, Exporter
+from streams.metrics.exporter import OPEN_METRICS, TEXT, Exporter
+from streams.metrics.names import metric_facts, metric_name, names_in
 from tests.kpi_samples import NOW_MS, every_series, publication, sample
 
 BY_NAME = {kpi.name: kpi for kpi in KPIS}

@@ -12,7 +12,7 @@ from schemas.decode import decode
 from schemas.errors import InvalidEvent
 from schemas.rows import COLUMNS, EVENT_TYPES, KIND, Row
 from schemas.settings import settings_from
-from streams.normalise import Normaliser, event_hash
+from streams.intake.normalise import Normaliser, event_hash
 
 NOW_MS = 1_715_938_200_000
 NORMALISER = Normaliser(

@@ -9,9 +9,9 @@ import pytest
 
 from schemas.errors import IntakeStopped
 from schemas.settings import settings_from
-from streams.intake_counters import IntakeCounters
-from streams.reader import Reader
-from streams.router import Commit
+from streams.intake.counters import IntakeCounters
+from streams.intake.reader import Reader
+from streams.intake.router import Commit
 
 NOW_MS = 1_715_938_200_000
 

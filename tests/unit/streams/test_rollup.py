@@ -10,8 +10,8 @@ from schemas.errors import StateError
 from schemas.kpi import Quality
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, CellUpdate, pack
-from streams.rollup import MARKER_KEY, Rollup, RollupRules
-from streams.rollup_cells import BlockKey, RollupCells
+from streams.rollup.cells import BlockKey, RollupCells
+from streams.rollup.owner import MARKER_KEY, Rollup, RollupRules
 from tests.unit.streams.rows import CALENDAR, at, plan_of
 
 NOW = at("2024-03-13 10:00")

@@ -10,7 +10,7 @@ import pytest
 from schemas.decode import decode
 from schemas.settings import Settings
 from schemas.topics import SOURCES
-from streams.normalise import Normaliser
+from streams.intake.normalise import Normaliser
 from streams.simulator import (
     ConversionDrop,
     Currency,

@@ -6,8 +6,8 @@ import pytest
 
 from schemas.catalogue import KPIS, Kpi
 from streams.plan import Plan
+from streams.rollup.values import Computed, WindowKpi, WindowSums, compile_kpis
 from streams.time import class_value, size_class
-from streams.values import Computed, WindowKpi, WindowSums, compile_kpis
 from tests.unit.streams.rows import PLAN
 
 NOTHING: dict[str, int] = {}

@@ -21,9 +21,9 @@ import orjson
 from schemas.asyncapi import source_of
 from schemas.errors import UsageError
 from schemas.rows import EVENT_TYPES
-from streams.csv_file import DataFileError
-from streams.mapped_rows import MappedFile, map_csv
-from streams.mapping_rules import CsvMapping
+from streams.mapping.csv_file import DataFileError
+from streams.mapping.rows import MappedFile, map_csv
+from streams.mapping.rules import CsvMapping
 
 NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 _SOURCE_OF: Final = {name: source_of(name) for name in EVENT_TYPES}

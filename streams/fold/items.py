@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.rows import Row
-from streams.accumulator import Split
+from streams.fold.accumulator import Split
 
 Products = tuple[Split, ...] | None
 """What falls to each product of a sale; None when it was sold without items."""

@@ -10,12 +10,12 @@ from schemas.decode import decode
 from schemas.errors import IntakeStopped, InvalidEvent
 from schemas.rows import Frame, Row
 from schemas.settings import Settings
-from streams.breaker import Breaker
-from streams.deadletters import DeadLetter, dead_letter
-from streams.intake_counters import IntakeCounters
-from streams.merge import Merger
-from streams.normalise import Normaliser
-from streams.router import Commit, Router
+from streams.intake.breaker import Breaker
+from streams.intake.counters import IntakeCounters
+from streams.intake.deadletters import DeadLetter, dead_letter
+from streams.intake.merge import Merger
+from streams.intake.normalise import Normaliser
+from streams.intake.router import Commit, Router
 
 Source = tuple[str, int]
 """Topic and partition."""

@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.windows import RESOLUTIONS, RETENTION_MS
 from schemas.wire import body_of, fence_of, pack
-from streams.cells import BLOCK_MS
+from streams.fold.cells import BLOCK_MS
 
 StoredCell = tuple[int, dict[str, int]]
 """Fence and sums of a cell."""

@@ -13,7 +13,9 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from agents.intake_start import starting_points
+from agents.intake.outbox import Outbox
+from agents.intake.rebalance import RebalanceListener
+from agents.intake.start import starting_points
 from agents.kafka import (
     AIOKafkaConsumer,
     AIOKafkaProducer,
@@ -28,14 +30,12 @@ from agents.kafka import (
     consumer,
     producer,
 )
-from agents.outbox import Outbox
-from agents.rebalance import RebalanceListener
 from agents.topics import intake_group, not_where_it_was
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
-from streams.intake_counters import IntakeCounters
-from streams.reader import Reader
-from streams.router import Commit
+from streams.intake.counters import IntakeCounters
+from streams.intake.reader import Reader
+from streams.intake.router import Commit
 
 __all__ = ["Intake", "IntakeCounters"]
 

@@ -17,12 +17,12 @@ from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, body_of, pack
 from streams.plan import Plan
 from streams.publication import Publication, Published
-from streams.rollup_cells import Growth, RollupCells
-from streams.series import Change, Series, Timeline
+from streams.rollup.cells import Growth, RollupCells
+from streams.rollup.series import Change, Series, Timeline
+from streams.rollup.upstream import RollupRules, Upstream
+from streams.rollup.values import Computed, WindowKpi, compile_kpis
+from streams.rollup.worklist import Work, Worklist
 from streams.time import Calendar, iso
-from streams.upstream import RollupRules, Upstream
-from streams.values import Computed, WindowKpi, compile_kpis
-from streams.worklist import Work, Worklist
 
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 

@@ -8,8 +8,8 @@ from schemas.alerts import AlertStatus
 from schemas.catalogue import Kpi
 from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue, parse_dims
-from streams.exposition import Family, Line, Number, drop, family, place_of, put, render_families
-from streams.metric_names import (
+from streams.metrics.exposition import Family, Line, Number, drop, family, place_of, put, render_families
+from streams.metrics.names import (
     ALERT_METRICS,
     MetricFacts,
     by,

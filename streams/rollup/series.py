@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
+from streams.rollup.values import WindowSums
 from streams.time import Calendar, Cover, Range, Span, ceil_to, difference
-from streams.values import WindowSums
 
 Sums = dict[str, int]
 FLOW: Final = 0

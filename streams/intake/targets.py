@@ -8,7 +8,7 @@ from schemas.decode import instant_ms
 from schemas.errors import InvalidEvent
 from schemas.events import TargetSet
 from schemas.windows import EVENT_DIMENSIONS
-from streams.money import Factors, convert, factor_of
+from streams.intake.money import Factors, convert, factor_of
 
 
 def target_fields(event: TargetSet, currency: str, known: Factors) -> str:

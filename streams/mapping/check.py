@@ -10,8 +10,8 @@ import msgspec
 from schemas.errors import CatalogueError
 from schemas.events import EVENT_CLASSES
 from schemas.rows import EVENT_TYPES
-from streams.mapping_rules import CsvMapping, FieldRule
-from streams.mapping_values import read_time_of_day, read_zone
+from streams.mapping.rules import CsvMapping, FieldRule
+from streams.mapping.values import read_time_of_day, read_zone
 
 
 def template_columns(template: str) -> tuple[str, ...]:

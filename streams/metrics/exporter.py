@@ -24,8 +24,8 @@ from schemas.kpi import Quality
 from schemas.rows import EVENT_TYPES
 from schemas.settings import Settings
 from schemas.topics import Topics
-from streams.metric_names import OWN_METRICS, PREFIX, metric_facts, metric_name
-from streams.metric_series import SeriesStore
+from streams.metrics.names import OWN_METRICS, PREFIX, metric_facts, metric_name
+from streams.metrics.series import SeriesStore
 from streams.publication import Publication
 
 __all__ = ["CounterSource", "Exporter", "metric_facts", "metric_name"]

@@ -16,7 +16,7 @@ from schemas.alerts import Alert, AlertState, AlertStatus, SeriesState, fingerpr
 from schemas.kpi import Quality, dims_key, parse_dims
 from schemas.settings import Settings
 from schemas.windows import MINUTE_MS
-from streams.alert_statistics import WINDOWS_MS, Baseline, Counts, Judgement, baseline_ends, baseline_of, judge
+from streams.alerting.statistics import WINDOWS_MS, Baseline, Counts, Judgement, baseline_ends, baseline_of, judge
 
 ALERT: Final = "ConversionDropped"
 KPI: Final = "lead_conversion"

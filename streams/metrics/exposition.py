@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from schemas.windows import WINDOWS
-from streams.metric_names import MetricFacts, label_name
+from streams.metrics.names import MetricFacts, label_name
 
 Number = int | float | None
 Line = tuple[dict[str, "int | float | str"], str]

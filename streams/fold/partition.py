@@ -14,9 +14,9 @@ import msgspec
 from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
 from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, body_of, fence_of, pack
-from streams.account import Account, AccountRecord
-from streams.accumulator import Accumulator
-from streams.cells import CellStore
+from streams.fold.account import Account, AccountRecord
+from streams.fold.accumulator import Accumulator
+from streams.fold.cells import CellStore
 from streams.plan import Plan
 from streams.time import Calendar
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from schemas.errors import CatalogueError
-from streams.csv_file import open_csv
-from streams.mapping_check import check_mapping, columns_used
-from streams.mapping_rules import CsvMapping
+from streams.mapping.check import check_mapping, columns_used
+from streams.mapping.csv_file import open_csv
+from streams.mapping.rules import CsvMapping
 
 
 def builtin_mappings() -> tuple[str, ...]:

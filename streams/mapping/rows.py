@@ -14,10 +14,10 @@ import msgspec
 from schemas.errors import CatalogueError
 from schemas.events import EVENT_CLASSES
 from schemas.rows import KIND, LIFE_CYCLE
-from streams.csv_file import DataFileError, Row, open_csv
-from streams.mapping_check import columns_used
-from streams.mapping_rules import ANYTHING, Condition, CsvMapping, EventRule, FieldRule
-from streams.mapping_values import clean_text, read_amount, read_boolean, read_integer, read_moment, read_number
+from streams.mapping.check import columns_used
+from streams.mapping.csv_file import DataFileError, Row, open_csv
+from streams.mapping.rules import ANYTHING, Condition, CsvMapping, EventRule, FieldRule
+from streams.mapping.values import clean_text, read_amount, read_boolean, read_integer, read_moment, read_number
 
 
 class MappedEvent(NamedTuple):

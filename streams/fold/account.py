@@ -16,9 +16,9 @@ import msgspec
 
 from schemas.rows import EVENT_TYPES, KIND, LIFE_CYCLE, Row
 from schemas.windows import DAY_MS
-from streams.accumulator import Accumulator
-from streams.history import REPLAYED, History, is_conversation
-from streams.items import Products
+from streams.fold.accumulator import Accumulator
+from streams.fold.history import REPLAYED, History, is_conversation
+from streams.fold.items import Products
 
 _OPENED: Final = KIND["email.opened"]
 _CALL: Final = KIND["call.completed"]

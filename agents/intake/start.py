@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agents.coverage import Folded, folded
+from agents.intake.coverage import Folded, folded
 from agents.kafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition, committed_offsets
 from agents.topics import intake_group, not_where_it_was
 from schemas.settings import Settings
-from streams.router import Commit
+from streams.intake.router import Commit
 
 
 async def starting_points(

@@ -27,8 +27,8 @@ from schemas.rows import COLUMNS, KIND, Row
 from schemas.rows import Item as RowItem
 from schemas.settings import Settings
 from schemas.windows import EVENT_DIMENSIONS
-from streams.money import Factors, convert, factor_of, factors
-from streams.targets import target_fields
+from streams.intake.money import Factors, convert, factor_of, factors
+from streams.intake.targets import target_fields
 
 SPEND_ACCOUNTS: Final = 16
 """Spend has no account; it is spread over so many, always the same for one event_id, so that duplicates meet."""

@@ -10,8 +10,8 @@ from agents.kafka import AIOKafkaProducer, KafkaError
 from schemas.errors import UnavailableError
 from schemas.frames import encode_frame
 from schemas.rows import Frame
-from streams.deadletters import DeadLetter, to_headers
-from streams.router import split
+from streams.intake.deadletters import DeadLetter, to_headers
+from streams.intake.router import split
 
 _MAX_IN_FLIGHT: Final = 256
 _MAX_FRAME_BYTES: Final = 8 * 1024 * 1024

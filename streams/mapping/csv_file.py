@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import SalesPulseError
-from streams.mapping_rules import FileRule
+from streams.mapping.rules import FileRule
 
 Row = Mapping[str, str]
 """Column -> cell, as it stands."""

@@ -11,7 +11,7 @@ from datetime import time, tzinfo
 
 import msgspec
 
-from streams.mapping_values import Case, ValueType, read_time_of_day, read_zone
+from streams.mapping.values import Case, ValueType, read_time_of_day, read_zone
 
 ANYTHING = "*"
 """In a condition: the column must not be empty."""

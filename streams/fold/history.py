@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from schemas.rows import EVENT_TYPES, KIND, Row
-from streams.accumulator import Accumulator, Dims
-from streams.items import Products, amended_products, amount_of_items, cost_of_items, each, first, names, splits
+from streams.fold.accumulator import Accumulator, Dims
+from streams.fold.items import Products, amended_products, amount_of_items, cost_of_items, each, first, names, splits
 
 _UNKNOWN: Final[tuple[str | None, ...]] = (None,) * 6
 _SOURCE: Final = 3

@@ -1,0 +1,1 @@
+"""Intake at work: a consumer group beside Faust."""

@@ -1,0 +1,1 @@
+"""The conversion alert: statistics and state machine."""

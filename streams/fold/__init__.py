@@ -1,0 +1,1 @@
+"""The deterministic fold: events to accounts and cells."""

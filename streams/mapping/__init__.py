@@ -1,0 +1,1 @@
+"""Files of events: NDJSON as it stands, CSV through a mapping."""

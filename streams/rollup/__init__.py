@@ -1,0 +1,1 @@
+"""Cells to window sums and KPI values."""
