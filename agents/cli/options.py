@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
-import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -14,6 +12,7 @@ import click
 import msgspec
 
 from agents.cli.running import with_running
+from agents.cli.signals import run_cancellable
 from schemas.errors import UsageError
 from schemas.settings import Settings, load_settings
 from schemas.windows import WINDOWS
@@ -46,20 +45,11 @@ def json_option(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def run_async(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-    """Make a coroutine function a command's callback; SIGTERM cancels it as Ctrl-C does.
-
-    Without a handler SIGTERM does nothing at all to the first process of a container.
-    """
-
-    async def cancelled_by_sigterm(*args: P.args, **kwargs: P.kwargs) -> R:
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await function(*args, **kwargs)
+    """Make a coroutine function a command's callback; SIGTERM cancels it as Ctrl-C does."""
 
     @functools.wraps(function)
     def synchronous(*args: P.args, **kwargs: P.kwargs) -> R:
-        return asyncio.run(cancelled_by_sigterm(*args, **kwargs))
+        return run_cancellable(function(*args, **kwargs))
 
     return synchronous
 

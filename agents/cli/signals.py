@@ -7,10 +7,47 @@ import os
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _EXIT_INTERRUPTED: Final = 130
+_LAST_S: Final = 1.0
+
+R = TypeVar("R")
+
+
+def run_cancellable(work: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine in an event loop of its own; Ctrl-C and SIGTERM cancel it.
+
+    Without a handler SIGTERM does nothing at all to the first process of a container. And other than `asyncio.run` this
+    does not wait for ever for tasks that swallow their cancellation, as some of Faust's do when the broker is away.
+
+    Raises:
+        CancelledError: There was a signal.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        task = loop.create_task(work)
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, task.cancel)
+        return loop.run_until_complete(task)
+    finally:
+        try:
+            loop.run_until_complete(_cancel_the_rest())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+async def _cancel_the_rest() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_LAST_S)
+    closing = asyncio.ensure_future(asyncio.get_running_loop().shutdown_asyncgens())
+    await asyncio.wait({closing}, timeout=_LAST_S)
 
 
 @contextmanager
