@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -29,14 +29,18 @@ States = dict[tuple[str, bytes], list[tuple[int, bytes | None]]]
 """Table and key -> offset and record, of every offset of the log that changed it."""
 
 
-async def wrong_records(settings: Settings) -> tuple[int, list[str]]:
-    """Judge every changelog record that was ever written.
+class Judged(NamedTuple):
+    """All changelog records that were ever written: how many, at how many fences, and which of them are wrong."""
 
-    Returns:
-        How many there are, and those that differ from an uninterrupted fold of the log up to their fence.
-    """
+    records: int
+    fences: int
+    wrong: list[str]
+
+
+async def wrong_records(settings: Settings) -> Judged:
+    """Compare every changelog record with an uninterrupted fold of the log up to its fence."""
     log = await records_of(settings, settings.topics.log)
-    count, lines = 0, []
+    count, fences, lines = 0, set(), []
     written = {table: await records_of(settings, changelog_topic(settings.app.id, table)) for table in _TABLES}
     for partition, frames in enumerate(log):
         assert [frame.offset for frame in frames] == list(range(len(frames)))
@@ -47,12 +51,13 @@ async def wrong_records(settings: Settings) -> tuple[int, list[str]]:
                 if record.value is None:
                     continue  # of expired slices: nothing is kept of them
                 fence = fence_of(record.value)
+                fences.add((partition, fence))
                 right = _at(states.get((table, record.key), []), fence)
                 if _content(table, record.key, record.value, newest_ms) != _content(
                     table, record.key, right, newest_ms
                 ):
                     lines.append(f"{table}[{partition}] offset {record.offset} {record.key!r} at fence {fence}")
-    return count, lines
+    return Judged(count, len(fences), lines)
 
 
 async def commits_ahead(settings: Settings) -> list[str]:

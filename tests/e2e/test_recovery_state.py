@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _KILLS = 3
 _TABLES: dict[str, Any] = {
     **settings_of_history(),
     "kafka": {"partitions": 2, "source_partitions": 2, "session_timeout": "5s"},
+    "pipeline": {"checkpoint_interval": "300ms"},
+    "intake": {"frame_events": 200},
 }
 
 
@@ -37,44 +40,51 @@ def product(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Pat
 async def test_after_kills_at_random_times_all_that_was_ever_written_is_the_fold_of_the_log_up_to_its_fence(
     product: Installation,
 ) -> None:
-    history = History(seed=11, count=24_000, days=45)
+    history = History(seed=11, count=30_000, days=45)
     chance = random.Random(history.seed)
     settings = product.settings
     await product.run("topics", "create")
     print(history)
     with computing(history) as truth:
-        sending = asyncio.create_task(send(settings, history.messages()))
+        messages = history.messages()
         workers = [product.start("worker"), product.start("worker")]
+        for worker in workers:
+            await worker.until_ready()
         for _ in range(_KILLS):
-            await _until_written(product, workers[1], chance.randrange(2_000, 12_000))
+            sending = asyncio.create_task(send(settings, islice(messages, history.count // (_KILLS + 1))))
+            await _until_checkpoints(product, workers[1], chance.randrange(1, 6))
+            await asyncio.sleep(chance.random() * 0.3)  # at any point of a checkpoint
             workers.pop(0).kill()
+            print(f"killed at {await checkpoints(settings)}")
             ahead = await commits_ahead(settings)
             assert not ahead, ahead[:5]
             workers.append(product.start("worker"))
-        assert await sending == history.count
+            await sending
+        await send(settings, messages)
 
         async def settled() -> bool:
             return await is_settled(settings)
 
         await workers[-1].until(settled, deadline_s=120)
-        count, wrong = await wrong_records(settings)
-        print(f"{count} records; {await checkpoints(settings)}")
-        assert not wrong, f"{len(wrong)} of {count} records: {wrong[:5]}"
+        judged = await wrong_records(settings)
+        print(f"{judged.records} records at {judged.fences} fences; {await checkpoints(settings)}")
+        assert not judged.wrong, f"{len(judged.wrong)} of {judged.records} records: {judged.wrong[:5]}"
+        assert judged.fences > 3 * _KILLS
         different = wrong_cells(await asyncio.wrap_future(truth), await stored_cells(settings))
         assert not different, f"{len(different)} cells: {different[:5]}"
 
 
-async def _until_written(product: Installation, worker: Process, more: int) -> None:
-    """Wait until so many more changelog records are there, or all there is to write."""
-    topic = changelog_topic(product.settings.app.id, "cells")
+async def _until_checkpoints(product: Installation, worker: Process, more: int) -> None:
+    """Wait until so many more checkpoints are done, or there is nothing left to do."""
+    topic = changelog_topic(product.settings.app.id, "markers")
     partitions = [TopicPartition(topic, number) for number in range(product.settings.kafka.partitions)]
     before = sum((await end_offsets(product.settings, partitions)).values())
 
-    async def written() -> bool:
+    async def done() -> bool:
         now = sum((await end_offsets(product.settings, partitions)).values())
-        return now >= before + more or (now > 0 and await is_settled(product.settings))
+        return now >= before + more or (now > before and await is_settled(product.settings))
 
-    await worker.until(written, deadline_s=60)
+    await worker.until(done, deadline_s=60)
 
 
 @pytest.mark.asyncio
