@@ -219,7 +219,8 @@ class Pipeline:
             first = owner not in self._begun
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
-            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES)
+            # The first takes the place of all that a view holds of this owner, so it must not come in parts.
+            publication = rollup.publication(now_ms, complete=first, most_values=None if first else _MOST_VALUES)
             if publication is None:  # before the first event of a replayed history
                 self._published.add(owner)
                 continue

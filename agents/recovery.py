@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from agents.changelogs import Newest, read_changelogs
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
+from schemas.errors import UnavailableError
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import EVENT_DIMENSIONS
@@ -22,6 +24,10 @@ FOLD_TABLES: Final = ("cells", "accounts", "markers")
 """The tables of a fold, in the order in which a checkpoint writes them."""
 
 _LOG: Final = logging.getLogger(__name__)
+_ATTEMPTS: Final = 5
+_PAUSE_S: Final = 1.0
+
+Result = TypeVar("Result")
 
 
 def owner_of(grouping: str, partitions: int) -> int:
@@ -32,6 +38,17 @@ def owner_of(grouping: str, partitions: int) -> int:
 def grouping_of(dims: str) -> str:
     """Return the grouping of a dimension key: its dimension names, joined by commas."""
     return ",".join(part.partition("=")[0] for part in dims.split(",")) if dims else ""
+
+
+async def _patiently(read: Callable[[], Awaitable[Result]]) -> Result:
+    """Try a few times: each attempt gives up on a connection within seconds, a restarted broker needs more."""
+    for _attempt in range(_ATTEMPTS - 1):
+        try:
+            return await read()
+        except UnavailableError as error:
+            _LOG.warning("recovery waits for Kafka: %s", error)
+            await asyncio.sleep(_PAUSE_S)
+    return await read()
 
 
 class RecoveredRollup(NamedTuple):
@@ -60,11 +77,24 @@ class StateReader:
         return self._ends.get((table, partition), 0)
 
     async def folds(self, partitions: Sequence[int]) -> dict[int, PartitionFold]:
-        """Return the folds of log partitions.
+        """Return the folds of log partitions; a broker that is away for a moment is waited for.
 
         Raises:
             StateError: What is stored cannot be used.
+            UnavailableError: Kafka stays away.
         """
+        return await _patiently(lambda: self._folds(partitions))
+
+    async def rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
+        """Return the rollups of partitions of the cells topic; a broker that is away for a moment is waited for.
+
+        Raises:
+            StateError: What is stored cannot be used.
+            UnavailableError: Kafka stays away.
+        """
+        return await _patiently(lambda: self._rollups(owners))
+
+    async def _folds(self, partitions: Sequence[int]) -> dict[int, PartitionFold]:
         started = time.monotonic()
         states = await self._read(FOLD_TABLES, partitions)
         starts = await self._starts(self._settings.topics.log, partitions)
@@ -80,12 +110,7 @@ class StateReader:
         _LOG.info("recovered log partitions %s: %d accounts in %.1f s", list(partitions), count, took_s)
         return folds
 
-    async def rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
-        """Return the rollups of partitions of the cells topic.
-
-        Raises:
-            StateError: What is stored cannot be used.
-        """
+    async def _rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
         topic = self._settings.topics.cells
         states = await self._read(("rollup",), owners)
         starts = await self._starts(topic, owners)
