@@ -74,7 +74,7 @@ class Api:
             {"kpi": name, "window": window, "points": [msgspec.Raw(point) for point in points]}
             for window in parse_windows(request.query)
             for name in names
-            if (points := await self._reader.history(name, window))
+            if (points := await self._reader.recent(name, window))
         ]
         return _answer({"series": series})
 

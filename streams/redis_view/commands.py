@@ -8,33 +8,37 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.settings import Redis
+from streams.history import HistoryStep, oldest_ms
 from streams.redis_view.freshness import fixed_width
-from streams.redis_view.keys import Keys, SeriesKey, split_key
-from streams.redis_view.snapshot import Entry, Head
+from streams.redis_view.keys import Keys, PointKey, SeriesKey, split_key
+from streams.redis_view.snapshot import Entry, Head, OwnerSnapshot
+from streams.time import iso
 
 Argument = str | bytes | int | float
 CHUNK: Final = 2_000
-"""Values in one run of the script: meanwhile Redis serves nobody else, and we no other task, for some 20 ms each."""
-HISTORY_LENGTH: Final = 480
+"""Values and points in one run of the script: meanwhile Redis serves nobody else, and we no other task, for 20 ms."""
+RECENT_LENGTH: Final = 480
 
 
 class Write(NamedTuple):
     """One run of the script.
 
     Args:
-        owner: Whose values.
         head: Version and freshness.
         now_ms: Wall clock of the writer.
         expected: Version that must stand in Redis; not asked of a complete write.
         complete: Whether it may begin from nothing.
-        changed: Series keys to set, at most :data:`CHUNK`.
+        changed: Series keys to set; with the points at most :data:`CHUNK`.
         gone: Series keys to drop.
         probes: Series that must be there still, one for each hash to be kept alive.
         rank_probes: Ranked series that must be there still, one for each sorted set to be kept alive.
-        points: History key -> ``[ms, value]``.
+        points: Keys of points of history to set.
+        points_gone: Keys of points to drop.
+        trim: Whether to drop points, too, that an owner before this one left there and nobody asks for any more.
+        point_probes: Points that must be there still, one for each hash to be kept alive.
+        recent: Global series whose latest value is to be remembered.
     """
 
-    owner: int
     head: Head
     now_ms: int
     expected: str
@@ -43,7 +47,11 @@ class Write(NamedTuple):
     gone: Iterable[str] = ()
     probes: Iterable[SeriesKey] = ()
     rank_probes: Iterable[SeriesKey] = ()
-    points: Mapping[str, str] = {}
+    points: Iterable[PointKey] = ()
+    points_gone: Iterable[PointKey] = ()
+    trim: bool = False
+    point_probes: Iterable[PointKey] = ()
+    recent: Iterable[SeriesKey] = ()
 
 
 class _Touched:
@@ -56,37 +64,36 @@ class _Touched:
         return self.names.setdefault(name, len(self.names) + 1)
 
 
-def build(write: Write, entries: Mapping[str, Entry], settings: Redis) -> tuple[list[str], list[Argument]]:
+def build(write: Write, snapshot: OwnerSnapshot, settings: Redis) -> tuple[list[str], list[Argument]]:
     """Return KEYS and ARGV of the script for one write.
 
     Args:
         write: What to write.
-        entries: Values of the owner, by series key.
+        snapshot: Everything the owner has said.
         settings: ``[redis]``: prefix, ttl, stream_length.
     """
-    keys = Keys(settings.prefix)
+    keys, entries = Keys(settings.prefix), snapshot.values.entries
     touched = _Touched(keys.meta, keys.updates)
-    operations: list[Argument] = []
-    for series in write.probes:
-        operations += ("P", touched.number(keys.window(series.window)), series.field)
-    for series in write.rank_probes:
-        dimension, member = series.ranked() or ("", "")
-        operations += ("Q", touched.number(keys.rank(series.kpi, dimension, series.window)), member)
     changed = [(split_key(key), entries[key]) for key in write.changed if key in entries]
     gone = [split_key(key) for key in write.gone]
-    operations += _values(changed, gone, keys, touched)
-    operations += _rankings(changed, gone, keys, touched)
-    for name, point in write.points.items():
-        operations += ("L", touched.number(name), point, HISTORY_LENGTH)
+    operations = [
+        *_probes(write, keys, touched),
+        *_values(changed, gone, keys, touched),
+        *_rankings(changed, gone, keys, touched),
+        *_points(write, snapshot.points.entries, keys, touched),
+    ]
+    for series in write.recent:
+        point = json.dumps([write.head.clock_ms, entries[f"{series.kpi}|{series.window}|{series.dims}"].score])
+        operations += ("L", touched.number(keys.recent(series.kpi, series.window)), point, RECENT_LENGTH)
     count = len(changed) + len(gone)
-    return list(touched.names), [*_header(write, settings, keys, count), *operations]
+    return list(touched.names), [*_header(write, snapshot.owner, settings, keys, count), *operations]
 
 
-def _header(write: Write, settings: Redis, keys: Keys, count: int) -> tuple[Argument, ...]:
+def _header(write: Write, owner: int, settings: Redis, keys: Keys, count: int) -> tuple[Argument, ...]:
     head = write.head
-    message = json.dumps({"owner": write.owner, "version": head.version, "changed": count}) if count else ""
+    message = json.dumps({"owner": owner, "version": head.version, "changed": count}) if count else ""
     return (
-        write.owner,
+        owner,
         head.position,
         head.clock_ms,
         write.expected,
@@ -99,6 +106,38 @@ def _header(write: Write, settings: Redis, keys: Keys, count: int) -> tuple[Argu
         keys.changes,
         message,
     )
+
+
+def _probes(write: Write, keys: Keys, touched: _Touched) -> list[Argument]:
+    operations: list[Argument] = []
+    for series in write.probes:
+        operations += ("P", touched.number(keys.window(series.window)), series.field)
+    for point in write.point_probes:
+        operations += ("P", touched.number(keys.history(point.kpi, point.step)), point.field)
+    for series in write.rank_probes:
+        dimension, member = series.ranked() or ("", "")
+        operations += ("Q", touched.number(keys.rank(series.kpi, dimension, series.window)), member)
+    return operations
+
+
+def _points(write: Write, entries: Mapping[PointKey, bytes], keys: Keys, touched: _Touched) -> list[Argument]:
+    set_by_hash: dict[tuple[str, HistoryStep], list[Argument]] = defaultdict(list)
+    dropped_by_hash: dict[tuple[str, HistoryStep], list[Argument]] = defaultdict(list)
+    for point in write.points:
+        if point in entries:
+            set_by_hash[point.kpi, point.step] += (point.field, entries[point])
+    for point in write.points_gone:
+        dropped_by_hash[point.kpi, point.step].append(point.field)
+    operations: list[Argument] = []
+    for (kpi, step), pairs in set_by_hash.items():
+        operations += ("H", touched.number(keys.history(kpi, step)), len(pairs) // 2, *pairs)
+    for (kpi, step), fields in dropped_by_hash.items():
+        operations += ("D", touched.number(keys.history(kpi, step)), len(fields), *fields)
+    if write.trim:
+        for kpi, step in set_by_hash:
+            oldest = iso(oldest_ms(step, write.head.clock_ms))
+            operations += ("T", touched.number(keys.history(kpi, step)), oldest)
+    return operations
 
 
 def _values(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from schemas.kpi import unescape
+from streams.history import HistoryStep
+from streams.time import iso
 
 
 class Keys(NamedTuple):
@@ -40,9 +42,18 @@ class Keys(NamedTuple):
         """Sorted set: value of the dimension -> value of the KPI."""
         return f"{self.prefix}:rank:{kpi}:{dimension}:{window}"
 
-    def history(self, kpi: str, window: str) -> str:
-        """Capped list of ``[ms, value]``, oldest first, of a global series."""
-        return f"{self.prefix}:history:{kpi}:{window}"
+    def recent(self, kpi: str, window: str) -> str:
+        """Capped list of ``[ms, value]``, oldest first: how a global series has moved lately."""
+        return f"{self.prefix}:recent:{kpi}:{window}"
+
+    def history(self, kpi: str, step: HistoryStep) -> str:
+        """Hash: ``dims|start`` -> value, numerator and denominator of that hour or day as JSON."""
+        return f"{self.prefix}:history:{kpi}:{step}"
+
+    @property
+    def moments(self) -> str:
+        """Capped stream: one entry a moment worth celebrating, with the fields ``id`` and ``moment``."""
+        return f"{self.prefix}:moments"
 
 
 class SeriesKey(NamedTuple):
@@ -63,6 +74,20 @@ class SeriesKey(NamedTuple):
             return None
         dimension, _, value = self.dims.partition("=")
         return dimension, unescape(value)
+
+
+class PointKey(NamedTuple):
+    """Which point of history."""
+
+    kpi: str
+    step: HistoryStep
+    dims: str
+    start_ms: int
+
+    @property
+    def field(self) -> str:
+        """Its field in the hash of its KPI and step; among those of one series the texts sort as the times do."""
+        return f"{self.dims}|{iso(self.start_ms)}"
 
 
 def split_key(key: str) -> SeriesKey:

@@ -1,4 +1,4 @@
-"""Reads the live view: values, freshness, alerts, history, and news of changes."""
+"""Reads the live view: values, freshness, alerts, history, moments, and news of changes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from redis.asyncio.client import Pipeline
 
 from schemas.catalogue import KPIS
 from schemas.settings import Settings
+from streams.history import HistoryStep
 from streams.redis_view.connection import AWAY, connect, connect_subscriber, unavailable
 from streams.redis_view.freshness import Freshness, judge
 from streams.redis_view.keys import Keys
@@ -21,6 +22,7 @@ from streams.redis_view.query import Query, pick
 _QUALITY: Final = re.compile(rb'"quality": ?"[a-z_]+"')  # within a text of the value the quotes would be escaped
 _AT_MOST: Final = 20_000
 _AGAIN_AFTER_S: Final = 1.0
+_MOMENTS: Final = 20
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -58,12 +60,14 @@ class Updates(msgspec.Struct, frozen=True):
         entries: Oldest first.
         last_id: Where to go on.
         gap: Whether entries in between are gone already: read the values anew.
+        moments: The newest moments worth celebrating, whenever they were; oldest first, as JSON.
     """
 
     freshness: Freshness
     entries: list[Update]
     last_id: str
     gap: bool
+    moments: list[bytes]
 
 
 class RedisReader:
@@ -123,13 +127,15 @@ class RedisReader:
             pipe.xrange(self._keys.updates, count=1)
             pipe.xrevrange(self._keys.updates, count=1)
             pipe.xrange(self._keys.updates, min=f"({since}", count=_AT_MOST)
-            time, meta, first, last, found = await pipe.execute()
+            pipe.xrevrange(self._keys.moments, count=_MOMENTS)
+            time, meta, first, last, found, moments = await pipe.execute()
         first_id, last_id = (entry_order(entry[0][0].decode()) if entry else (0, 0) for entry in (first, last))
         # Nothing below a capped stream's first entry is known; and one that ends before `since` is another stream.
         gap = first_id > entry_order(since) or last_id < entry_order(since) or len(found) == _AT_MOST
         entries = [Update(entry_id.decode(), body[b"key"].decode(), body[b"value"]) for entry_id, body in found]
         at = last[0][0].decode() if last else "0-0"
-        return Updates(self._judge(time, meta), entries, at, gap)
+        told = [body[b"moment"] for _, body in reversed(moments)]
+        return Updates(self._judge(time, meta), entries, at, gap, told)
 
     async def ranking(self, kpi: str, dimension: str, window: str, count: int = 10) -> list[tuple[str, float]]:
         """Read the highest values of a KPI by one dimension: (value of the dimension, value of the KPI)."""
@@ -139,12 +145,20 @@ class RedisReader:
             (found,) = await pipe.execute()
         return [(member.decode(), float(score)) for member, score in found]
 
-    async def history(self, kpi: str, window: str) -> list[bytes]:
-        """Read points ``[ms, value]`` of a global series as JSON, oldest first."""
+    async def recent(self, kpi: str, window: str) -> list[bytes]:
+        """Read how a global series has moved lately: points ``[ms, value]`` as JSON, oldest first."""
         async with self._transaction() as pipe:
-            pipe.lrange(self._keys.history(kpi, window), 0, -1)
+            pipe.lrange(self._keys.recent(kpi, window), 0, -1)
             (found,) = await pipe.execute()
         return list(found)
+
+    async def history(self, kpi: str, step: HistoryStep, dims: str) -> list[tuple[str, bytes]]:
+        """Read the points of one series, oldest first: start of the slice (RFC 3339, UTC), and its JSON."""
+        async with self._transaction() as pipe:
+            pipe.hgetall(self._keys.history(kpi, step))
+            (found,) = await pipe.execute()
+        points = ((*field.rpartition("|")[::2], payload) for field, payload in _named(found).items())
+        return sorted((start, payload) for of, start, payload in points if of == dims)
 
     async def alerts(self) -> dict[str, bytes]:
         """Read all alerts: fingerprint -> JSON, in order of the fingerprints."""

@@ -12,7 +12,9 @@ V      key, window, n, n x (f, v)  set values, and tell the stream of those that
 D      key, n, n x field           drop values
 Z      key, n, n x (score, member) rank
 R      key, n, n x member          take out of the ranking
-L      key, point, length          append to the history
+H      key, n, n x (f, v)          set points of history, which nobody is told of
+T      key, start                  drop points of history from before that start
+L      key, point, length          append to a capped list
 ====== =========================== =====================================================================
 
 Returns ``ok``, ``missing`` (Redis does not hold what this writer believes: send everything) or ``older`` with the
@@ -98,12 +100,20 @@ while letter do
   elseif letter == 'L' then
     redis.call('RPUSH', name, take())
     redis.call('LTRIM', name, '-' .. take(), -1)
+  elseif letter == 'T' then
+    local oldest = take()
+    for _, field in ipairs(redis.call('HKEYS', name)) do
+      if string.match(field, '[^|]*$') < oldest then redis.call('HDEL', name, field) end
+    end
   else
     local count = tonumber(take())
     for _ = 1, count do
       if letter == 'Z' then
         local score = take()
         redis.call('ZADD', name, score, take())
+      elseif letter == 'H' then
+        local field = take()
+        redis.call('HSET', name, field, take())
       elseif letter == 'D' then
         redis.call('HDEL', name, take())
       else

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from schemas.settings import Settings
+from streams.history import History
 from streams.publication import Publication
 from streams.redis_view.alerts import AlertBoard
 from streams.redis_view.connection import AWAY, connect
 from streams.redis_view.keys import Keys
+from streams.redis_view.moments import MomentLog
 from streams.redis_view.script import WRITE
 from streams.redis_view.snapshot import OwnerSnapshot
 from streams.redis_view.writer import OwnerWriter
@@ -45,7 +47,9 @@ class RedisSink:
         self._script = self._client.register_script(WRITE)
         self._now_ms = now_ms
         self._writers: dict[int, OwnerWriter] = {}
-        self._alerts = AlertBoard(Keys(settings.redis.prefix).alerts, settings.redis.ttl)
+        keys = Keys(settings.redis.prefix)
+        self._alerts = AlertBoard(keys.alerts, settings.redis.ttl)
+        self._moments = MomentLog(self._client, keys)
         self._news = asyncio.Event()
         self._one_flush = asyncio.Lock()
         self._problem: str | None = None
@@ -57,11 +61,24 @@ class RedisSink:
 
     async def publish(self, publication: Publication) -> None:
         """Remember what is new; returns at once."""
-        writer = self._writers.get(publication.owner)
-        if writer is None:
-            snapshot = OwnerSnapshot(publication.owner)
-            writer = self._writers[publication.owner] = OwnerWriter(snapshot, self._settings, self._now_ms)
-        writer.snapshot.take(publication)
+        self._snapshot(publication.owner).take(publication)
+        self._news.set()
+
+    async def publish_history(self, history: History) -> None:
+        """Remember points of history; returns at once.
+
+        They are written under the version of the owner's newest publication, and so not before it has one.
+        """
+        self._snapshot(history.owner).take_history(history)
+        self._news.set()
+
+    async def publish_moments(self, moments: Sequence[bytes]) -> None:
+        """Remember moments worth celebrating, as JSON objects; returns at once. One ``id`` is told once.
+
+        Raises:
+            msgspec.ValidationError: One has no ``id``.
+        """
+        self._moments.take(moments)
         self._news.set()
 
     async def publish_alerts(self, alerts: Mapping[str, bytes]) -> None:
@@ -102,6 +119,7 @@ class RedisSink:
                 if failed is not None:
                     raise failed
                 await self._alerts.write(self._client, again=any(done))
+                await self._moments.write()
             except AWAY as error:
                 self._say(str(error) or type(error).__name__)
             else:
@@ -113,6 +131,12 @@ class RedisSink:
         await self.flush()
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
+
+    def _snapshot(self, owner: int) -> OwnerSnapshot:
+        writer = self._writers.get(owner)
+        if writer is None:
+            writer = self._writers[owner] = OwnerWriter(OwnerSnapshot(owner), self._settings, self._now_ms)
+        return writer.snapshot
 
     def _say(self, problem: str | None) -> None:
         if problem is not None and self._problem is None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from schemas.kpi import Quality
+from streams.history import History, HistoryPoint, HistoryStep, oldest_ms
 from streams.publication import Publication
+from streams.redis_view.keys import PointKey
+from streams.redis_view.ledger import Ledger, Untold
 
 
 class Entry(NamedTuple):
@@ -30,34 +36,35 @@ class Head(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """What one write has to say: keys of values that changed, and of series that are no more."""
+    """What one write has to say: keys of values and of points of history that changed, or that are no more."""
 
     head: Head
-    changed: frozenset[str]
-    gone: frozenset[str]
+    values: Untold[str]
+    points: Untold[PointKey]
 
 
 class OwnerSnapshot:
-    """Last value of every series of one owner; memory is bounded by the number of series, however long Redis is away.
+    """Last value of every series of one owner, and the points of their history.
 
     Attributes:
-        entries: Series key -> value.
+        values: Series key -> value.
+        points: Key of a point -> its JSON.
         confirmed: Version that Redis is known to hold; None until it took everything once.
         outdated: Whether Redis holds values of a newer writer.
     """
 
     def __init__(self, owner: int) -> None:
         self.owner = owner
-        self.entries: dict[str, Entry] = {}
+        self.values: Ledger[str, Entry] = Ledger()
+        self.points: Ledger[PointKey, bytes] = Ledger()
         self.confirmed: str | None = None
         self.outdated = False
         self._head: Head | None = None
-        self._changed: set[str] = set()
-        self._gone: set[str] = set()
+        self._newest: dict[HistoryStep, int] = {}
 
     def take(self, publication: Publication) -> None:
         """Coalesce a publication; one that is older than what is held already is dropped."""
-        if self._head is not None and (publication.position, publication.clock_ms) < self._head[:2]:
+        if self._is_old(publication):
             return
         self._head = Head(
             publication.position,
@@ -66,30 +73,49 @@ class OwnerSnapshot:
             publication.quality,
         )
         if publication.complete:
-            self._drop_all_but({published.key for published in publication.values})
+            self.values.drop_all_but({published.key for published in publication.values})
         for published in publication.values:
-            entry = Entry(published.payload, published.value.value)
-            if self.entries.get(published.key) != entry:
-                self.entries[published.key] = entry
-                self._changed.add(published.key)
-                self._gone.discard(published.key)
+            self.values.put(published.key, Entry(published.payload, published.value.value))
+
+    def take_history(self, history: History) -> None:
+        """Coalesce points of history; those that are older than what is held already are dropped."""
+        if self._is_old(history):
+            return
+        if history.complete:
+            self.points.drop_all_but({_key(point) for point in history.points})
+        for point in history.points:
+            if point.start_ms >= oldest_ms(point.step, history.clock_ms):
+                self.points.put(_key(point), _payload(point))
+        self._drop_old_points(history.points, history.clock_ms)
 
     def begin(self) -> Pending | None:
         """Take out what is not written yet; None before the first publication."""
         if self._head is None:
             return None
-        pending = Pending(self._head, frozenset(self._changed), frozenset(self._gone))
-        self._changed.clear()
-        self._gone.clear()
-        return pending
+        return Pending(self._head, self.values.take(), self.points.take())
 
     def give_back(self, pending: Pending) -> None:
-        """Undo `begin` for a write that failed; what came in meanwhile is newer and stays."""
-        self._changed |= {key for key in pending.changed if key in self.entries}
-        self._gone |= {key for key in pending.gone if key not in self.entries}
+        """Undo `begin` for a write that failed."""
+        self.values.give_back(pending.values)
+        self.points.give_back(pending.points)
 
-    def _drop_all_but(self, keys: set[str]) -> None:
-        for key in [key for key in self.entries if key not in keys]:
-            del self.entries[key]
-            self._changed.discard(key)
-            self._gone.add(key)
+    def _is_old(self, said: Publication | History) -> bool:
+        return self._head is not None and (said.position, said.clock_ms) < self._head[:2]
+
+    def _drop_old_points(self, points: Iterable[HistoryPoint], clock_ms: int) -> None:
+        """Whenever a new slice has begun, drop the points that nobody asks for any more."""
+        for point in points:
+            if point.start_ms > self._newest.get(point.step, 0):
+                self._newest[point.step] = point.start_ms
+                oldest = oldest_ms(point.step, clock_ms)
+                keys = self.points.entries
+                self.points.drop([key for key in keys if key.step == point.step and key.start_ms < oldest])
+
+
+def _key(point: HistoryPoint) -> PointKey:
+    return PointKey(point.kpi, point.step, point.dims, point.start_ms)
+
+
+def _payload(point: HistoryPoint) -> bytes:
+    parts = {"value": point.value, "numerator": point.numerator, "denominator": point.denominator}
+    return msgspec.json.encode(parts)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable
-from itertools import islice
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
 
 from schemas.settings import Redis
 from streams.redis_view.commands import CHUNK, Write, build
-from streams.redis_view.keys import Keys, SeriesKey, split_key
-from streams.redis_view.snapshot import Head, OwnerSnapshot, Pending
+from streams.redis_view.keys import PointKey, SeriesKey, split_key
+from streams.redis_view.snapshot import Entry, Head, OwnerSnapshot, Pending
 
-_POINT_EVERY_S: Final = 30.0
-_POINT_EVERY_CLOCK_MS: Final = 15 * 60_000  # history that is replayed passes in seconds
+_RECENT_EVERY_S: Final = 30.0
+_RECENT_EVERY_CLOCK_MS: Final = 15 * 60_000  # history that is replayed passes in seconds
 _NOTHING: Final = "nothing"  # a version that is never stored
 
 Script = Callable[..., Any]
 """An awaitable call with ``keys`` and ``args``; returns ``[status, version]``."""
+
+
+class _Chunk(NamedTuple):
+    """What one run of the script sets."""
+
+    values: tuple[str, ...]
+    points: tuple[PointKey, ...]
+
+
+class _Probes(NamedTuple):
+    """What must be there still, one of every key that is to be kept alive."""
+
+    values: tuple[SeriesKey, ...] = ()
+    points: tuple[PointKey, ...] = ()
+    ranks: tuple[SeriesKey, ...] = ()
 
 
 class OwnerWriter:
@@ -33,12 +47,11 @@ class OwnerWriter:
     def __init__(self, snapshot: OwnerSnapshot, settings: Redis, now_ms: Callable[[], int]) -> None:
         self.snapshot = snapshot
         self._settings = settings
-        self._keys = Keys(settings.prefix)
         self._now_ms = now_ms
-        self._probes: tuple[SeriesKey, ...] = ()
+        self._probes = _Probes()
         self._kept_alive_s = 0.0
-        self._point_s = 0.0
-        self._point_clock_ms = 0
+        self._recent_s = 0.0
+        self._recent_clock_ms = 0
 
     async def write(self, script: Script) -> bool:
         """Write what is pending; whether Redis had lost something, so that all was written.
@@ -60,19 +73,21 @@ class OwnerWriter:
         head, expected = pending.head, self.snapshot.confirmed
         if expected is None:
             return await self._write_all_unless_outdated(script, pending)
-        chunks = _chunks(pending.changed)
-        probes, rank_probes = self._due_probes()
+        chunks = _chunks(pending.values.changed, pending.points.changed)
+        probes = self._due_probes()
         first = Write(
-            self.snapshot.owner,
             head,
             self._now_ms(),
             expected,
             complete=False,
-            changed=chunks[0],
-            gone=pending.gone,
-            probes=probes,
-            rank_probes=rank_probes,
-            points=self._points(head),
+            changed=chunks[0].values,
+            gone=pending.values.gone,
+            probes=probes.values,
+            rank_probes=probes.ranks,
+            points=chunks[0].points,
+            points_gone=pending.points.gone,
+            point_probes=probes.points,
+            recent=self._recent(head),
         )
         if await self._run(script, first) == "missing":
             return await self._write_all(script, pending)
@@ -81,40 +96,42 @@ class OwnerWriter:
 
     async def _write_all_unless_outdated(self, script: Script, pending: Pending) -> bool:
         if self.snapshot.outdated:  # ask with empty hands: everything is too much to have it refused each tick
-            question = Write(self.snapshot.owner, pending.head, self._now_ms(), _NOTHING, complete=False)
+            question = Write(pending.head, self._now_ms(), _NOTHING, complete=False)
             if await self._run(script, question) == "older":
                 return False
         return await self._write_all(script, pending)
 
     async def _write_all(self, script: Script, pending: Pending) -> bool:
-        head = pending.head
-        chunks = _chunks(tuple(self.snapshot.entries))
-        self._probes = _one_a_window(self.snapshot.entries)
+        head, snapshot = pending.head, self.snapshot
+        chunks = _chunks(tuple(snapshot.values.entries), tuple(snapshot.points.entries))
+        self._probes = _one_a_hash(snapshot)
         self._kept_alive_s = time.monotonic()
         first = Write(
-            self.snapshot.owner,
             head,
             self._now_ms(),
             "",
             complete=True,
-            changed=chunks[0],
-            gone=pending.gone,
-            points=self._points(head),
+            changed=chunks[0].values,
+            gone=pending.values.gone,
+            points=chunks[0].points,
+            points_gone=pending.points.gone,
+            trim=True,
+            recent=self._recent(head),
         )
         await self._run(script, first)
-        await self._write_rest(script, head, chunks[1:])
+        await self._write_rest(script, head, chunks[1:], trim=True)
         return True
 
-    async def _write_rest(self, script: Script, head: Head, chunks: Iterable[tuple[str, ...]]) -> None:
-        for chunk in chunks:
+    async def _write_rest(self, script: Script, head: Head, chunks: Iterable[_Chunk], *, trim: bool = False) -> None:
+        for values, points in chunks:
             if self.snapshot.confirmed is None:
                 return  # lost again, or outdated, in between: the next tick sees to it
-            write = Write(self.snapshot.owner, head, self._now_ms(), head.version, complete=False, changed=chunk)
+            write = Write(head, self._now_ms(), head.version, complete=False, changed=values, points=points, trim=trim)
             if await self._run(script, write) == "missing":
                 self.snapshot.confirmed = None
 
     async def _run(self, script: Script, write: Write) -> str:
-        keys, arguments = build(write, self.snapshot.entries, self._settings)
+        keys, arguments = build(write, self.snapshot, self._settings)
         status, version = (part.decode() for part in await script(keys=keys, args=arguments))
         if status == "ok":
             self.snapshot.confirmed = version
@@ -124,46 +141,49 @@ class OwnerWriter:
             self.snapshot.confirmed = None
         return str(status)
 
-    def _due_probes(self) -> tuple[tuple[SeriesKey, ...], tuple[SeriesKey, ...]]:
-        """Pick a series of every key to be kept alive.
+    def _due_probes(self) -> _Probes:
+        """Pick something of every key to be kept alive.
 
         Hashes each time, as one that nothing changes in must not expire; the many sorted sets four times in their time
         to live.
         """
         now_s = time.monotonic()
         if now_s - self._kept_alive_s < self._settings.ttl / 4_000:
-            return self._probes, ()
+            return self._probes
         self._kept_alive_s = now_s
-        self._probes = _one_a_window(self.snapshot.entries)
-        ranked = {
-            (key.kpi, (key.ranked() or ("", ""))[0], key.window): key
-            for key in map(split_key, self.snapshot.entries)
-            if key.ranked() and self.snapshot.entries[f"{key.kpi}|{key.window}|{key.dims}"].score is not None
-        }
-        return self._probes, tuple(ranked.values())
+        self._probes = _one_a_hash(self.snapshot)
+        return self._probes._replace(ranks=_one_a_ranking(self.snapshot.values.entries.items()))
 
-    def _points(self, head: Head) -> dict[str, str]:
-        """A point of every global series' history, now and then."""
+    def _recent(self, head: Head) -> tuple[SeriesKey, ...]:
+        """Return the global series, now and then: their values are remembered for the sparklines."""
         now_s = time.monotonic()
-        recent = now_s - self._point_s < min(_POINT_EVERY_S, self._settings.ttl / 3_000)
-        if recent and abs(head.clock_ms - self._point_clock_ms) < _POINT_EVERY_CLOCK_MS:
-            return {}
-        self._point_s, self._point_clock_ms = now_s, head.clock_ms
-        return {
-            self._keys.history(series.kpi, series.window): json.dumps([head.clock_ms, entry.score])
-            for series, entry in ((split_key(key), entry) for key, entry in self.snapshot.entries.items())
-            if not series.dims
-        }
+        recent = now_s - self._recent_s < min(_RECENT_EVERY_S, self._settings.ttl / 3_000)
+        if recent and abs(head.clock_ms - self._recent_clock_ms) < _RECENT_EVERY_CLOCK_MS:
+            return ()
+        self._recent_s, self._recent_clock_ms = now_s, head.clock_ms
+        return tuple(series for series in map(split_key, self.snapshot.values.entries) if not series.dims)
 
 
-def _chunks(keys: Iterable[str]) -> list[tuple[str, ...]]:
+def _chunks(values: Iterable[str], points: Iterable[PointKey]) -> list[_Chunk]:
     """Cut into runs of the script; one empty run when there is nothing."""
-    source = iter(keys)
+    source: Iterator[str | PointKey] = iter(chain(values, points))
     chunks = []
-    while chunk := tuple(islice(source, CHUNK)):
-        chunks.append(chunk)
-    return chunks or [()]
+    while keys := tuple(islice(source, CHUNK)):
+        of_values = tuple(key for key in keys if isinstance(key, str))
+        chunks.append(_Chunk(of_values, tuple(key for key in keys if not isinstance(key, str))))
+    return chunks or [_Chunk((), ())]
 
 
-def _one_a_window(keys: Iterable[str]) -> tuple[SeriesKey, ...]:
-    return tuple({series.window: series for series in map(split_key, keys)}.values())
+def _one_a_hash(snapshot: OwnerSnapshot) -> _Probes:
+    values = {series.window: series for series in map(split_key, snapshot.values.entries)}
+    points = {(point.kpi, point.step): point for point in snapshot.points.entries}
+    return _Probes(tuple(values.values()), tuple(points.values()))
+
+
+def _one_a_ranking(entries: Iterable[tuple[str, Entry]]) -> tuple[SeriesKey, ...]:
+    found = {}
+    for series in (split_key(key) for key, entry in entries if entry.score is not None):
+        ranked = series.ranked()
+        if ranked is not None:
+            found[series.kpi, ranked[0], series.window] = series
+    return tuple(found.values())

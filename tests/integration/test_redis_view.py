@@ -155,7 +155,7 @@ async def test_memory_is_flat_while_it_is_away(own_valkey: RedisServer, sink: Re
         await say(sink, value, complete=value == 1)
         if value % 100 == 1:
             held = sink._writers[0].snapshot  # the state whose size is in question
-            sizes.append((len(held.entries), len(held._changed), len(held._gone)))
+            sizes.append((len(held.values.entries), len(held.values._changed), len(held.values._gone)))
     assert len(set(sizes)) == 1, sizes
 
 

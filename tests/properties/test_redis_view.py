@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from agents.brokers import RedisServer
 from schemas.settings import settings_from
+from streams.history import History, HistoryPoint, HistoryStep
 from streams.redis_view import Query, RedisReader, RedisSink, Selection
 from tests.properties.profile import examples
-from tests.publications import kpi_value, publication
+from tests.publications import START_MS, kpi_value, publication
 
 OWNERS: Final = 2
 REPS: Final = 3
+STEPS: Final[dict[str, HistoryStep]] = {"today": "1h", "all": "1d"}
 EVERYTHING: Final = Query(("today", "all"), (Selection(by="*"),))
 
 owners = st.integers(0, OWNERS - 1)
@@ -29,7 +31,7 @@ steps = st.one_of(
     st.tuples(st.just("zombie"), owners, values),
     st.tuples(st.just("move"), owners),
     st.tuples(st.just("flush"), st.integers(0, 1)),
-    st.tuples(st.just("lose"), st.sampled_from(("*", "*:meta", "*:kpi:today", "*:kpi:*", "*:rank:*"))),
+    st.tuples(st.just("lose"), st.sampled_from(("*", "*:meta", "*:kpi:today", "*:kpi:*", "*:rank:*", "*:history:*"))),
 )
 
 
@@ -73,6 +75,11 @@ class Story:
             for (window, rep), value in said.items()
         ]
         await self.sinks[sink].publish(publication(made, owner=owner, position=position, complete=complete))
+        points = [
+            HistoryPoint("revenue", f"rep={owner}-{rep}", STEPS[window], START_MS, value, value, None)
+            for (window, rep), value in said.items()
+        ]
+        await self.sinks[sink].publish_history(History(owner, position, START_MS, points, complete))
 
     async def end(self) -> None:
         for owner in range(OWNERS):
@@ -109,6 +116,10 @@ async def play(url: str, steps_taken: list[tuple[Any, ...]]) -> None:
         }
         assert {key: found.get(key) for key in expected} == expected
         assert answer.freshness.version == sum(story.position)
+        for owner, truth in enumerate(story.truth):
+            for (window, rep), value in truth.items():
+                points = await reader.history("revenue", STEPS[window], f"rep={owner}-{rep}")
+                assert [json.loads(point)["value"] for _, point in points] == [value]
         for window in ("today", "all"):
             known = {
                 f"{owner}-{rep}": value

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.kpi import dims_key
+from schemas.windows import DAY_MS, HOUR_MS
+from streams.history import HISTORY_DAYS, History, HistoryPoint, HistoryStep
 from streams.redis_view import Query, Selection, as_stale
 from streams.redis_view.freshness import fixed_width, judge
 from streams.redis_view.query import pick
@@ -83,9 +87,9 @@ def test_what_a_failed_write_held_is_pending_again_with_what_came_meanwhile() ->
     snapshot.give_back(pending)
     again = snapshot.begin()
     assert again is not None
-    assert again.changed == {"revenue|today|", "deals_won|today|"}
-    assert again.gone == {"calls|today|"}
-    assert snapshot.entries["revenue|today|"].score == 2
+    assert again.values.changed == {"revenue|today|", "deals_won|today|"}
+    assert again.values.gone == {"calls|today|"}
+    assert snapshot.values.entries["revenue|today|"].score == 2
 
 
 def test_an_older_publication_changes_nothing() -> None:
@@ -93,4 +97,39 @@ def test_an_older_publication_changes_nothing() -> None:
     snapshot.take(publication([kpi_value("revenue", value=2)], position=5))
     snapshot.take(publication([kpi_value("revenue", value=1)], position=5, clock_ms=START_MS - 1))
     snapshot.take(publication([kpi_value("revenue", value=1)], position=4, clock_ms=START_MS + 1))
-    assert snapshot.entries["revenue|today|"].score == 2
+    assert snapshot.values.entries["revenue|today|"].score == 2
+
+
+def told(*points: HistoryPoint, clock_ms: int = START_MS, position: int = 1, complete: bool = False) -> History:
+    return History(0, position, clock_ms, points, complete)
+
+
+def a_point(start_ms: int, value: int, step: HistoryStep = "1h") -> HistoryPoint:
+    return HistoryPoint("revenue", "", step, start_ms, value, value, None)
+
+
+def test_points_older_than_the_horizon_are_dropped_when_a_new_slice_begins() -> None:
+    snapshot = OwnerSnapshot(0)
+    snapshot.take(publication([]))
+    hours = [a_point(START_MS + hour * HOUR_MS, hour) for hour in range(500)]
+    for hour in hours:
+        snapshot.take_history(told(hour, clock_ms=hour.start_ms + 1, position=hour.start_ms))
+        assert len(snapshot.points.entries) <= HISTORY_DAYS["1h"] * 24 + 2
+    kept = sorted(key.start_ms for key in snapshot.points.entries)
+    assert kept[-1] == hours[-1].start_ms
+    assert kept[0] <= hours[-1].start_ms - HISTORY_DAYS["1h"] * DAY_MS
+    pending = snapshot.begin()
+    assert pending is not None
+    assert pending.points.changed == snapshot.points.entries.keys()
+    snapshot.take_history(told(a_point(START_MS, 1), clock_ms=hours[-1].start_ms + 1, position=hours[-1].start_ms))
+    assert START_MS not in {key.start_ms for key in snapshot.points.entries}, "too old when it came"
+
+
+def test_older_points_change_nothing_and_a_complete_history_replaces_all() -> None:
+    snapshot = OwnerSnapshot(0)
+    snapshot.take(publication([], position=5))
+    snapshot.take_history(told(a_point(START_MS, 1), a_point(START_MS, 7, "1d"), position=5))
+    snapshot.take_history(told(a_point(START_MS, 2), position=4))
+    assert [json.loads(point)["value"] for point in snapshot.points.entries.values()] == [1, 7]
+    snapshot.take_history(told(a_point(START_MS, 3), position=5, complete=True))
+    assert [json.loads(point)["value"] for point in snapshot.points.entries.values()] == [3]
