@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -146,6 +146,13 @@ class Metrics(_Section, frozen=True):
     max_series: Positive = 10_000
 
 
+class Wall(_Section, frozen=True):
+    """What the wall page shows, and for how long; :mod:`schemas.playlist` reads the tables of the pages."""
+
+    rotate: Duration = Duration(20_000)
+    pages: tuple[dict[str, Any], ...] = ()
+
+
 class Settings(_Section, frozen=True):
     """Everything that can be set; the defaults run against servers on this machine."""
 
@@ -162,3 +169,4 @@ class Settings(_Section, frozen=True):
     pipeline: Pipeline = Pipeline()
     alerts: Alerts = Alerts()
     metrics: Metrics = Metrics()
+    wall: Wall = Wall()
