@@ -64,8 +64,8 @@ class Alerting:
             await self.restore()
         changed = False
         for owner, rollup in list(self._pipeline.rollups.items()):
-            for dims in [dims for dims in rollup.series if dims.partition("=")[0] in WATCHED]:
-                changed |= await self._evaluate(owner, rollup, dims, now_ms)
+            for series in [series for series in rollup.series.values() if series.grouping in WATCHED]:
+                changed |= await self._evaluate(owner, rollup, series.dims, now_ms)
         if changed:
             await self._redis.publish_alerts(self._last)
 

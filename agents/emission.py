@@ -86,10 +86,20 @@ class Emitter:
             backlog, delay_ms = self._waiting(partition, now_ms)
             produced_ms = self._produced.pop(partition, None)
             to_all = self._is_due(partition, _Told(fold.fence, fold.newest_ms, backlog > 0, now_ms))
+            wins = fold.take_wins()
+            if wins:
+                by_owner.setdefault(self._owner(""), {})
             for owner in range(self._owners) if to_all else by_owner:
                 cells = by_owner.get(owner, {})
                 message = CellsMessage(
-                    partition, fold.fence, fold.newest_ms, backlog, delay_ms, produced_ms if cells else None, cells
+                    partition,
+                    fold.fence,
+                    fold.newest_ms,
+                    backlog,
+                    delay_ms,
+                    produced_ms if cells else None,
+                    cells,
+                    wins if owner == self._owner("") else [],
                 )
                 emission.setdefault(owner, []).append(message)
         return emission

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
+
+from streams.worktime import work_time
 
 from agents.changelogs import Newest, read_changelogs
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
@@ -16,8 +18,10 @@ from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import EVENT_DIMENSIONS
 from streams.fold.partition import PartitionFold, Recovered
+from streams.fold.rules import fold_rules
 from streams.plan import Plan
-from streams.rollup.owner import Rollup, RollupRules
+from streams.rollup.owner import Rollup
+from streams.rollup.upstream import rollup_rules
 from streams.time import Calendar
 
 FOLD_TABLES: Final = ("cells", "accounts", "markers")
@@ -30,9 +34,13 @@ _PAUSE_S: Final = 1.0
 Result = TypeVar("Result")
 
 
+_BOARD: Final = frozenset(("", *EVENT_DIMENSIONS, "target"))
+"""Groupings with one owner: a goal may be about any of them, and rolls up its children's."""
+
+
 def owner_of(grouping: str, partitions: int) -> int:
     """Return the partition of the cells topic that owns all series of a grouping (its dimension names)."""
-    return crc32(grouping.encode()) % partitions
+    return crc32(b"" if grouping in _BOARD else grouping.encode()) % partitions
 
 
 def grouping_of(dims: str) -> str:
@@ -70,6 +78,7 @@ class StateReader:
         self._settings = settings
         self._plan = plan
         self._calendar = Calendar(settings.time.zone, settings.time.week_start)
+        self._worktime = work_time(settings, self._calendar)
         self._ends: dict[tuple[str, int], int] = {}
 
     def end(self, table: str, partition: int) -> int:
@@ -103,8 +112,8 @@ class StateReader:
             cells, accounts, markers = (states[table, partition] for table in FOLD_TABLES)
             marker = next(iter(markers.records.values()), None)
             recovered = Recovered(cells.records, accounts.records, marker, cells.repair, accounts.repair)
-            horizon_ms = int(self._settings.pipeline.dedupe_horizon)
-            fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, horizon_ms)
+            rules = fold_rules(self._settings)
+            fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, rules)
             fold.recover(recovered, starts[partition])
         count, took_s = sum(fold.accounts for fold in folds.values()), time.monotonic() - started
         _LOG.info("recovered log partitions %s: %d accounts in %.1f s", list(partitions), count, took_s)
@@ -117,7 +126,14 @@ class StateReader:
         ends = await end_offsets(self._settings, [TopicPartition(topic, owner) for owner in owners])
         rollups: dict[int, RecoveredRollup] = {}
         for owner in owners:
-            rollup = Rollup(owner, self._plan, self._calendar, self._rules(), self._groupings(owner))
+            rollup = Rollup(
+                owner,
+                self._plan,
+                self._calendar,
+                rollup_rules(self._settings),
+                has_global=owner == owner_of("", self._settings.kafka.partitions),
+                worktime=self._worktime,
+            )
             newest = states["rollup", owner]
             rollup.recover(newest.records, newest.repair, starts[owner])
             rollups[owner] = RecoveredRollup(rollup, ends[TopicPartition(topic, owner)])
@@ -138,18 +154,3 @@ class StateReader:
     async def _starts(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         begins = await begin_offsets(self._settings, [TopicPartition(topic, partition) for partition in partitions])
         return {where.partition: offset for where, offset in begins.items()}
-
-    def _rules(self) -> RollupRules:
-        settings = self._settings
-        return RollupRules(
-            settings.money.currency,
-            settings.kafka.partitions,
-            settings.time.clock,
-            int(settings.time.out_of_orderness),
-            int(settings.pipeline.stale_after),
-            int(settings.time.tick),
-        )
-
-    def _groupings(self, owner: int) -> Iterable[str]:
-        groupings = {"", *EVENT_DIMENSIONS, *(name for kpi in self._plan.kpis for name in kpi.dimensions)}
-        return sorted(name for name in groupings if owner_of(name, self._settings.kafka.partitions) == owner)

@@ -22,7 +22,7 @@ from agents.kpi_topics import KpiTopics
 from agents.pages import serve, worker_routes
 from agents.pipeline import Pipeline
 from agents.topics import check_topics
-from schemas.catalogue import in_force
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
@@ -60,7 +60,7 @@ class Worker:
 
     def __init__(self, settings: Settings, extra_routes: Sequence[web.RouteDef] = ()) -> None:
         self.settings = settings
-        self.plan = Plan(in_force(settings.catalogue.include))
+        self.plan = Plan(*catalogue_of(settings))
         self._extra_routes = extra_routes
         self._producers: list[AIOKafkaProducer] = []
         self._tasks: list[asyncio.Task[None]] = []

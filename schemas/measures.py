@@ -12,60 +12,10 @@ from typing import Final
 
 import msgspec
 
+from schemas.facts import FACTS
 from schemas.windows import WINDOWS
 
 COUNT: Final = "count"
-
-
-class FactType(msgspec.Struct, frozen=True):
-    """What a fact carries besides its time and the six event dimensions.
-
-    Args:
-        attributes: Names of text attributes that a measure may filter on or be broken down by.
-        quantities: Names of the integers it carries: minor units of the reporting currency, seconds, units.
-        per_window: The fact exists once for every window (a buyer *of the last 7 days*).
-        doc: When such a fact exists.
-    """
-
-    doc: str
-    attributes: tuple[str, ...] = ()
-    quantities: tuple[str, ...] = ()
-    per_window: bool = False
-
-
-FACTS: Final[dict[str, FactType]] = {
-    "lead": FactType("A lead was created, once per lead_id."),
-    "sale": FactType(
-        "A deal was won: once, until it is lost again; restated by amendments.",
-        attributes=("customer_class",),
-        quantities=("amount", "cost", "units"),
-    ),
-    "return": FactType(
-        "A sale was returned, wholly or in part.", attributes=("customer_class",), quantities=("amount", "cost")
-    ),
-    "class_base": FactType(
-        "A sale or return, under every customer class: the denominator of class shares.",
-        attributes=("customer_class",),
-        quantities=("amount", "deals"),
-    ),
-    "loss": FactType("A deal was lost."),
-    "cycle": FactType("A deal was won that had been created before.", quantities=("seconds",)),
-    "contact_to_sale": FactType("A customer's first purchase, after a first conversation.", quantities=("seconds",)),
-    "lead_to_sale": FactType("A win converted a lead; dimensions are the lead's.", quantities=("seconds",)),
-    "first_purchase": FactType("An account bought for the first time; dimensions are the customer's."),
-    "buyer": FactType("A customer bought in the window.", per_window=True),
-    "repeat_buyer": FactType("A customer bought at least twice in the window.", per_window=True),
-    "first_open": FactType("A message was opened for the first time."),
-    "call.completed": FactType(
-        "A call ended.", attributes=("direction", "outcome", "purpose"), quantities=("duration_s",)
-    ),
-    "email.sent": FactType("An e-mail was sent."),
-    "email.delivered": FactType("An e-mail was delivered."),
-    "lead.qualified": FactType("A lead became an opportunity."),
-    "deal.quote_sent": FactType("A quote was sent."),
-    "deal.quote_accepted": FactType("A quote was accepted."),
-}
-"""The facts that measures are declared over."""
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -76,7 +26,8 @@ class Measure(msgspec.Struct, frozen=True):
         fact: The fact it is taken from, a key of :data:`FACTS`.
         quantity: ``count``, or which quantity of the fact is added up.
         where: Attribute -> allowed values; empty: all facts count.
-        histogram: Counts facts per logarithmic size class of the quantity (1 % wide), for percentiles.
+        keyed_by: It is kept once for every value of this attribute, or for every size class (1 % wide) of this
+            quantity, as ``name#value``: what percentiles, ABC classes and the weakest stage are found with.
         base_only: It is added under every value of a dimension to divide by, so it does not make a series exist.
     """
 
@@ -84,7 +35,7 @@ class Measure(msgspec.Struct, frozen=True):
     fact: str
     quantity: str = COUNT
     where: dict[str, tuple[str, ...]] = {}
-    histogram: bool = False
+    keyed_by: str = ""
     base_only: bool = False
 
     @property
@@ -92,14 +43,52 @@ class Measure(msgspec.Struct, frozen=True):
         """Whether it is kept once for every window, as ``name@window``."""
         return FACTS[self.fact].per_window
 
+    @property
+    def is_level(self) -> bool:
+        """Whether it says what is in a state, and not what happened."""
+        return FACTS[self.fact].level
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether it is a histogram: kept by size classes of a quantity."""
+        return self.keyed_by in FACTS[self.fact].quantities
+
     def stored_names(self) -> tuple[str, ...]:
-        """The names under which cells keep it (of a histogram: the common beginning, before ``#``)."""
+        """The names under which cells keep it (of a keyed one: the common beginning, before ``#``)."""
         return tuple(f"{self.name}@{window}" for window in WINDOWS) if self.per_window else (self.name,)
 
 
+def _durations(name: str, fact: str) -> tuple[Measure, ...]:
+    """Count, sum and histogram of a duration, for mean and percentiles."""
+    return (
+        Measure(f"{name}_count", fact),
+        Measure(f"{name}_seconds", fact, "seconds"),
+        Measure(f"{name}_histogram", fact, keyed_by="seconds"),
+    )
+
+
+_CONNECTED: Final[dict[str, tuple[str, ...]]] = {"outcome": ("connected",)}
+_ONWARD: Final[dict[str, tuple[str, ...]]] = {"onward": ("yes",)}
+
 MEASURES: Final[tuple[Measure, ...]] = (
+    # Leads and their stages
     Measure("leads_created", "lead"),
+    Measure("lead_created_seconds", "lead", "created_s"),
     Measure("leads_qualified", "lead.qualified"),
+    Measure("cohort_won", "cohort_win"),
+    Measure("lead_stage_moves", "lead.stage_changed"),
+    Measure("stage_entries", "stage_entry"),
+    Measure("stage_entries_of", "stage_entry", keyed_by="stage"),
+    Measure("stage_onward", "stage_exit", where=_ONWARD),
+    Measure("stage_onward_of", "stage_exit", where=_ONWARD, keyed_by="stage"),
+    *_durations("stage_dwell", "stage_exit"),
+    Measure("stuck_leads", "stuck_lead"),
+    # Deals and sales
+    Measure("open_deals", "open_deal"),
+    Measure("open_amount", "open_deal", "amount"),
+    Measure("deal_stage_moves", "deal.stage_changed"),
+    Measure("quotes_sent", "deal.quote_sent"),
+    Measure("quotes_accepted", "deal.quote_accepted"),
     Measure("deals_won", "sale"),
     Measure("won_amount", "sale", "amount"),
     Measure("won_cost", "sale", "cost"),
@@ -108,30 +97,49 @@ MEASURES: Final[tuple[Measure, ...]] = (
     Measure("returns", "return"),
     Measure("returned_amount", "return", "amount"),
     Measure("returned_cost", "return", "cost"),
+    Measure("amendments", "amendment"),
+    Measure("due_amount", "deal.invoice_due", "amount"),
+    Measure("overdue_amount", "overdue", "amount"),
     Measure("class_revenue_base", "class_base", "amount", base_only=True),
     Measure("class_deals_base", "class_base", "deals", base_only=True),
+    *_durations("sales_cycle", "cycle"),
+    *_durations("first_contact_to_sale", "contact_to_sale"),
+    *_durations("time_to_convert", "lead_to_sale"),
+    # Customers
     Measure("new_customers", "first_purchase"),
+    Measure("first_purchase_seconds", "first_purchase", "purchased_s"),
     Measure("buyers", "buyer"),
     Measure("repeat_buyers", "repeat_buyer"),
-    Measure("sales_cycle_count", "cycle"),
-    Measure("sales_cycle_seconds", "cycle", "seconds"),
-    Measure("sales_cycle_histogram", "cycle", "seconds", histogram=True),
-    Measure("first_contact_to_sale_count", "contact_to_sale"),
-    Measure("first_contact_to_sale_seconds", "contact_to_sale", "seconds"),
-    Measure("first_contact_to_sale_histogram", "contact_to_sale", "seconds", histogram=True),
-    Measure("time_to_convert_count", "lead_to_sale"),
-    Measure("time_to_convert_seconds", "lead_to_sale", "seconds"),
-    Measure("time_to_convert_histogram", "lead_to_sale", "seconds", histogram=True),
+    Measure("customer_revenue", "customer_money", "amount"),
+    Measure("customer_cost", "customer_money", "cost"),
+    Measure("customers", "customer"),
+    Measure("staying_revenue", "customer", "revenue"),
+    Measure("customer_exits", "customer_exit"),
+    Measure("exit_revenue", "customer_exit", "revenue"),
+    Measure("customer_lifetime_seconds", "customer_exit", "seconds"),
+    Measure("ranked_customers", "standing", keyed_by="revenue"),
+    Measure("ranked_revenue", "standing", "revenue", keyed_by="revenue"),
+    Measure("ranked_amount", "standing", "amount", keyed_by="revenue"),
+    Measure("ranked_deals", "standing", "deals", keyed_by="revenue"),
+    # Conversations, the web, service and money spent
     Measure("emails_sent", "email.sent"),
     Measure("emails_delivered", "email.delivered"),
     Measure("emails_opened", "first_open"),
     Measure("calls", "call.completed"),
-    Measure("calls_connected", "call.completed", where={"outcome": ("connected",)}),
-    Measure("talk_seconds", "call.completed", "duration_s", where={"outcome": ("connected",)}),
+    Measure("calls_connected", "call.completed", where=_CONNECTED),
+    Measure("talk_seconds", "call.completed", "duration_s", where=_CONNECTED),
     Measure(
         "price_inquiries", "call.completed", where={"direction": ("inbound",), "purpose": ("price", "information")}
     ),
-    Measure("quotes_sent", "deal.quote_sent"),
-    Measure("quotes_accepted", "deal.quote_accepted"),
+    Measure("visits", "web.visit"),
+    Measure("ad_visits", "web.visit", "advertisement"),
+    Measure("forms_received", "web.form_submitted"),
+    Measure("carts_created", "web.cart_created"),
+    Measure("abandoned_carts", "web.cart_abandoned"),
+    Measure("complaints", "service.complaint"),
+    Measure("satisfaction_count", "service.satisfaction"),
+    Measure("satisfaction_thousandths", "service.satisfaction", "score"),
+    Measure("spend", "spend.recorded", "amount"),
+    Measure("acquisition_spend", "spend.recorded", "amount", where={"category": ("marketing", "sales")}),
 )
 """Every measure; a KPI names them in its formula."""

@@ -31,6 +31,26 @@ class CellUpdate(msgspec.Struct, array_like=True, gc=False):
     sums: dict[str, int]
 
 
+class Win(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A deal that was won, as it is announced.
+
+    Args:
+        event_id: Of the event that won it.
+        at_ms: Its event time.
+        account: Whose it is.
+        deal: ``deal_id``.
+        dims: Values of the six event dimensions.
+        amount: Minor units of the reporting currency.
+    """
+
+    event_id: str
+    at_ms: int
+    account: str
+    deal: str
+    dims: tuple[str | None, ...]
+    amount: int
+
+
 class CellsMessage(msgspec.Struct, array_like=True, gc=False):
     """One message of the cells topic: what changed in one log partition, for one partition of the cells topic.
 
@@ -42,6 +62,7 @@ class CellsMessage(msgspec.Struct, array_like=True, gc=False):
         delay_ms: How long the newest frame waited before it was folded.
         produced_ms: Wall clock at which the newest frame in it was made; None for a sign of life.
         cells: Dimension key -> its changed cells.
+        wins: Deals won; only the owner of the global series is told.
     """
 
     partition: int
@@ -51,6 +72,7 @@ class CellsMessage(msgspec.Struct, array_like=True, gc=False):
     delay_ms: int
     produced_ms: int | None
     cells: dict[str, list[CellUpdate]]
+    wins: list[Win] = []
 
 
 class Covered(msgspec.Struct, array_like=True, gc=False):
@@ -71,7 +93,7 @@ class Marker(msgspec.Struct, array_like=True, gc=False):
     covered: list[Covered]
 
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """Version of all stored state; a worker refuses one it does not know."""
 
 

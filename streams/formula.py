@@ -1,59 +1,86 @@
-"""Formulas: sums of measures with integer factors, written as text in the catalogue."""
+"""Formulas: sums of products of measures, integers and variables, written as text in the catalogue.
+
+``won_amount - returned_amount``, ``end(customer_revenue) * new_customers``, ``now_s * leads - created``: a measure is
+what happened in the window, ``end(m)`` everything until its end, ``start(m)`` everything until its start, ``every(m)``
+what all classes of a distribution have together.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
+from schemas.declare import VARIABLES
 from schemas.errors import CatalogueError
 
-Terms = tuple[tuple[str, int], ...]
-"""``(measure, factor)`` pairs; the value is the sum of factor times measure."""
+Scope = Literal["window", "start", "end", "every", "variable"]
+
+_SCOPES: Final[dict[str, Scope]] = {"start": "start", "end": "end", "every": "every"}
+_ALLOWED: Final = (
+    "allowed: measures, start(m), end(m), integers, " + ", ".join(VARIABLES) + ", joined by +, - and * with parentheses"
+)
+
+
+class Factor(NamedTuple):
+    """A measure as it is taken, or a variable."""
+
+    scope: Scope
+    name: str
+
+
+class Term(NamedTuple):
+    """An integer times the product of some factors."""
+
+    coefficient: int
+    factors: tuple[Factor, ...]
 
 
 @lru_cache(maxsize=1024)
-def parse(formula: str) -> Terms:
-    """Read ``"won_amount - 2 * returned_amount"``.
+def parse(formula: str) -> tuple[Term, ...]:
+    """Read a formula.
+
+    Returns:
+        Its terms, to be added up; equal products are joined.
 
     Raises:
-        CatalogueError: It is more than a sum of measures with integer factors.
+        CatalogueError: It is more than a sum of products.
     """
     try:
         tree = ast.parse(formula, mode="eval").body
     except SyntaxError:
-        raise CatalogueError(
-            f"formula {formula!r} cannot be read; allowed: measures, + and -, integer factors"
-        ) from None
-    terms: dict[str, int] = {}
-    _collect(tree, 1, terms, formula)
-    return tuple(sorted(terms.items()))
+        raise CatalogueError(f"formula {formula!r} cannot be read; {_ALLOWED}") from None
+    joined: dict[tuple[Factor, ...], int] = {}
+    for coefficient, factors in _terms(tree, "window", formula):
+        key = tuple(sorted(factors))
+        joined[key] = joined.get(key, 0) + coefficient
+    return tuple(Term(coefficient, factors) for factors, coefficient in sorted(joined.items()))
 
 
-def _collect(node: ast.expr, factor: int, terms: dict[str, int], formula: str) -> None:
+def measures_of(formula: str | None) -> tuple[str, ...]:
+    """Return the measures a formula names, each once."""
+    factors = (factor for term in parse(formula) for factor in term.factors) if formula else ()
+    return tuple(dict.fromkeys(factor.name for factor in factors if factor.scope != "variable"))
+
+
+def _terms(node: ast.expr, scope: Scope, formula: str) -> list[Term]:
+    found: list[Term] | None = None
     match node:
         case ast.BinOp(left, ast.Add(), right):
-            _collect(left, factor, terms, formula)
-            _collect(right, factor, terms, formula)
+            found = _terms(left, scope, formula) + _terms(right, scope, formula)
         case ast.BinOp(left, ast.Sub(), right):
-            _collect(left, factor, terms, formula)
-            _collect(right, -factor, terms, formula)
-        case ast.BinOp(ast.Constant(int(times)), ast.Mult(), right) | ast.BinOp(
-            right, ast.Mult(), ast.Constant(int(times))
-        ):
-            _collect(right, factor * times, terms, formula)
+            found = _terms(left, scope, formula) + [Term(-n, f) for n, f in _terms(right, scope, formula)]
+        case ast.UnaryOp(ast.USub(), operand):
+            found = [Term(-n, f) for n, f in _terms(operand, scope, formula)]
+        case ast.BinOp(left, ast.Mult(), right):
+            rights = _terms(right, scope, formula)
+            found = [Term(n * m, (*f, *g)) for n, f in _terms(left, scope, formula) for m, g in rights]
+        case ast.Constant(int(value)) if not isinstance(value, bool):
+            found = [Term(value, ())]
         case ast.Name(name):
-            terms[name] = terms.get(name, 0) + factor
-        case _:
-            raise CatalogueError(
-                f"formula {formula!r}: {ast.unparse(node)!r} is not allowed; allowed: measures, + and -, factors"
-            )
-
-
-def compile_terms(terms: Terms, rename: Callable[[str], str] = str) -> Callable[[Mapping[str, int]], int]:
-    """Return a function from sums per measure to the formula's value; a measure that is missing counts 0."""
-    named = tuple((rename(name), factor) for name, factor in terms)
-    if len(named) == 1 and named[0][1] == 1:
-        only = named[0][0]
-        return lambda sums: sums.get(only, 0)
-    return lambda sums: sum(sums.get(name, 0) * factor for name, factor in named)
+            found = [Term(1, (Factor("variable" if name in VARIABLES else scope, name),))]
+        case ast.Call(ast.Name(taken), [argument], []) if taken in _SCOPES and scope == "window":
+            found = _terms(argument, _SCOPES[taken], formula)
+    if found is None:
+        raise CatalogueError(f"formula {formula!r}: {ast.unparse(node)!r} is not allowed; {_ALLOWED}")
+    return found

@@ -161,6 +161,11 @@ class Calendar:
             found = self._period_starts[(window, day)] = self.midnight(first)
         return found
 
+    def period(self, window: str, ms: int) -> Span:
+        """Return the whole day, week, month, quarter or year (by its to-date window) that holds an instant."""
+        first, last = self._period(window, self.local(ms).date())
+        return Span(self.midnight(first), self.midnight(last + timedelta(days=1)))
+
     def cover(self, span: Span, resolution: str) -> Cover:
         """Return the ranges of slices that make up an interval aligned to a resolution.
 

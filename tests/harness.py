@@ -8,17 +8,21 @@ from zlib import crc32
 
 import msgspec
 import orjson
+from streams.worktime import work_time
 
+from schemas.catalogue.compose import catalogue_of
 from schemas.decode import decode
 from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
 from schemas.wire import CellsMessage, CellUpdate
 from streams.fold.partition import PartitionFold
+from streams.fold.rules import fold_rules
 from streams.intake.normalise import Normaliser
 from streams.plan import Plan
 from streams.publication import Published
-from streams.rollup.owner import Rollup, RollupRules
+from streams.rollup.owner import Rollup
+from streams.rollup.upstream import rollup_rules
 from streams.time import Calendar
 
 GROUPINGS = ("", "rep")
@@ -32,19 +36,20 @@ class PurePipeline:
 
     def __init__(self, settings: Settings, partitions: int = 3, frame_events: int = 50) -> None:
         self.settings = settings
-        self.plan = Plan()
+        self.plan = Plan(*catalogue_of(settings))
         self.calendar = Calendar(settings.time.zone, settings.time.week_start)
         self.logs: list[list[bytes]] = [[] for _ in range(partitions)]
         self.folds = [self.new_fold(partition) for partition in range(partitions)]
-        rules = RollupRules(settings.money.currency, partitions, settings.time.clock, 10_000, 10_000)
-        self.rollup = Rollup(0, self.plan, self.calendar, rules, [""])
+        rules = msgspec.structs.replace(rollup_rules(settings), partitions=partitions, broken_down_every_ms=0)
+        worktime = work_time(settings, self.calendar)
+        self.rollup = Rollup(0, self.plan, self.calendar, rules, has_global=True, worktime=worktime)
         self.values: dict[str, Published] = {}
         self._normaliser = Normaliser(settings)
         self._frame_events = frame_events
         self._offset = 0
 
     def new_fold(self, partition: int) -> PartitionFold:
-        return PartitionFold(partition, self.plan, self.calendar, int(self.settings.pipeline.dedupe_horizon))
+        return PartitionFold(partition, self.plan, self.calendar, fold_rules(self.settings))
 
     def send(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Put events into the logs, in frames."""

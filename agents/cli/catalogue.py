@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agents.cli.options import command_options, json_option
 from agents.cli.output import plain_table, print_json, stdout
-from schemas.catalogue import in_force
+from schemas.catalogue.compose import catalogue_of
 from schemas.declare import Kpi
 from schemas.errors import UsageError
 from schemas.settings import Settings
@@ -46,9 +46,9 @@ def catalogue(settings: Settings, names: tuple[str, ...], as_json: bool) -> None
 
 def formula(kpi: Kpi) -> str:
     """The formula of a KPI over measures, in one line."""
-    if kpi.type == "percentile":
+    if kpi.percentile is not None:
         return f"percentile({kpi.numerator}, {kpi.percentile})"
-    if kpi.type == "growth":
+    if kpi.growth:
         return f"({kpi.numerator}) / previous - 1"
     if kpi.denominator is None:
         return kpi.numerator
@@ -61,7 +61,7 @@ def select_kpis(settings: Settings, names: tuple[str, ...]) -> tuple[Kpi, ...]:
     Raises:
         UsageError: One of the names is no KPI.
     """
-    known = {kpi.name: kpi for kpi in in_force(settings.catalogue.include)}
+    known = {kpi.name: kpi for kpi in catalogue_of(settings).kpis}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UsageError(

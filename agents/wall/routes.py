@@ -15,7 +15,8 @@ from agents.wall.openapi import openapi
 from agents.wall.parameters import dimensions_of
 from agents.wall.problems import ProblemError, guarded, not_found
 from agents.wall.stream import Stream
-from schemas.catalogue import KPIS, in_force
+from schemas.catalogue import KPIS
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import UnavailableError
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
@@ -49,7 +50,7 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
     token = settings.http.token
     kpis = {kpi.name: kpi for kpi in KPIS}
     view = reader if reader is not None else RedisReader(settings)
-    api, stream = Api(view, kpis, in_force(settings.catalogue.include)), Stream(settings, view, kpis)
+    api, stream = Api(view, kpis, catalogue_of(settings).kpis), Stream(settings, view, kpis)
     document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))
 
     async def description(_request: web.Request) -> web.StreamResponse:

@@ -80,7 +80,7 @@ def tile(kpi: Kpi) -> Any:
         .color_mode(options.BigValueColorMode.VALUE)
         .thresholds(steps((None, GOOD)))
     )
-    if kpi.type == "growth":  # is a change already
+    if kpi.growth:  # is a change already
         return panel
     return panel.with_target(query(change(kpi), "B", "to the window before", instant=True)).override_by_query(
         "B",

@@ -14,14 +14,14 @@ from typing import Final
 
 import msgspec
 
-from schemas.rows import EVENT_TYPES, KIND, LIFE_CYCLE, Row
+from schemas.rows import KIND, LIFE_CYCLE, Row
 from schemas.windows import DAY_MS
 from streams.fold.accumulator import Accumulator
 from streams.fold.history import REPLAYED, History, is_conversation
 from streams.fold.items import Products
 
 _OPENED: Final = KIND["email.opened"]
-_CALL: Final = KIND["call.completed"]
+_SPEND: Final = KIND["spend.recorded"]
 _RESTATING: Final = frozenset((KIND["deal.won"], KIND["deal.amended"]))
 _PRUNE_EVERY_MS: Final = DAY_MS
 
@@ -109,14 +109,11 @@ class Account:
 
     def _count(self, row: Row, dims: Sequence[str | None]) -> None:
         """Add an event that counts as it was first known."""
-        out = self._out
         if row.kind == _OPENED:
             self._count_opening(row, tuple(dims))
-        elif row.kind == _CALL:
-            counting = out.plan.counting("call.completed", row.label, row.label2, row.label3)
-            out.fact(counting, row.at_ms, dims, (row.number or 0,))
-        elif EVENT_TYPES[row.kind] in out.plan.plain_facts:
-            out.fact(out.plan.counting(EVENT_TYPES[row.kind]), row.at_ms, dims)
+        if row.kind == _SPEND:  # it is nobody's: it has only what it states
+            dims = _stated(row)
+        self._out.event(row, dims)
 
     def _count_opening(self, row: Row, dims: tuple[str | None, ...]) -> None:
         """Count a message at its first opening, wherever in the order of arrival that is."""

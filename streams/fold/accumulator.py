@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from schemas.kpi import escape
+from schemas.rows import Row
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
-from streams.plan import Counting, Op, Plan
+from schemas.wire import Win
+from streams.fold.rules import FoldRules
+from streams.plan import COMBINED, FIXED, Counting, Op, Plan, SizedOp
 from streams.time import Calendar, size_class
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
@@ -29,22 +32,37 @@ class Accumulator:
     Args:
         plan: Which measures a fact adds to.
         calendar: Days and periods of the business zone.
+        rules: Horizons, limits and stages.
     """
 
-    def __init__(self, plan: Plan, calendar: Calendar) -> None:
+    def __init__(self, plan: Plan, calendar: Calendar, rules: FoldRules) -> None:
         self.plan = plan
         self.calendar = calendar
+        self.rules = rules
         self.sign = 1
+        self.wins: list[Win] = []
         self._deltas: Deltas = {}
         self._keys: tuple[dict[str, str], ...] = tuple({} for _ in EVENT_DIMENSIONS)
-        self._attribute_keys: dict[tuple[str, str], str] = {}
         self._buyer_windows = {name: _window_measures(plan, name) for name in ("buyer", "repeat_buyer")}
-        self._buyer_dimensions = {name: plan.dimensions_of(name) for name in ("buyer", "repeat_buyer")}
 
     def drain(self) -> Deltas:
         """Return what has been gathered since the last time, and begin anew."""
         deltas, self._deltas = self._deltas, {}
         return deltas
+
+    def announce(self, row: Row, dims: Dims, amount: int) -> None:
+        """Say that a deal was won, for those who celebrate; more than once where a history is worked out anew."""
+        if self.sign > 0:
+            self.wins.append(Win(row.event_id, row.at_ms, row.account, row.ref or "", tuple(dims), amount))
+
+    def event(self, row: Row, dims: Dims) -> None:
+        """Add an event as it came in."""
+        plain = self.plan.plain[row.kind]
+        if plain is None:
+            return
+        name, attributes, columns = plain
+        counting = self.plan.counting(name, *attributes(row)) if attributes else self.plan.counting(name)
+        self.fact(counting, row.at_ms, dims, [getattr(row, column) or 0 for column in columns])
 
     def fact(
         self,
@@ -62,7 +80,7 @@ class Accumulator:
             at_ms: Its event time.
             dims: Its dimension values.
             quantities: Its integers, in the order of the fact's declaration.
-            count: What the counts grow by: 1, or 0 for a restatement of quantities alone.
+            count: What the counts grow by: 1, -1 to take it back, or 0 for a restatement of quantities alone.
             products: What falls to each product; None: all to ``dims``' product.
         """
         sign = self.sign
@@ -70,27 +88,21 @@ class Accumulator:
             return
         integers = (count * sign, *(quantity * sign for quantity in quantities))
         start = at_ms - at_ms % _TEN_SECONDS
-        for index, ops in counting.groupings:
-            if index < 0:
-                self._add("", start, ops, integers)
-            elif index == _PRODUCT and products is not None:
-                self._add_products(products, start, ops, sign)
-            else:
+        for index, key, parts, ops, sized in counting:
+            if index == FIXED:
+                self._add(key, start, ops, sized, integers)
+            elif products is not None and (index == _PRODUCT or _PRODUCT in parts):
+                for product, number, quantities_of in products:
+                    mine = (number * sign, *(quantity * sign for quantity in quantities_of))
+                    for split_key in self._keys_of(index, parts, dims, product):
+                        self._add(split_key, start, ops, sized, mine)
+            elif index >= 0:
                 value = dims[index]
                 if value is not None:
-                    self._add(self._keys[index].get(value) or self.key(index, value), start, ops, integers)
-        for name, value, ops in counting.attributes:
-            self._add(self._attribute_key(name, value), start, ops, integers)
-        for measure, slot, indexes in counting.histograms:
-            stored = f"{measure}#{size_class(quantities[slot - 1])}"
-            for key in self.keys(indexes, dims, products):
-                self.add(key, start, stored, integers[0])
-
-    def _add_products(self, products: Iterable[Split], start_ms: int, ops: Iterable[Op], sign: int) -> None:
-        for product, count, quantities in products:
-            if product is not None:
-                integers = (count * sign, *(quantity * sign for quantity in quantities))
-                self._add(self.key(_PRODUCT, product), start_ms, ops, integers)
+                    self._add(self._keys[index].get(value) or self.key(index, value), start, ops, sized, integers)
+            else:
+                for combined in self._keys_of(index, parts, dims, dims[_PRODUCT]):
+                    self._add(combined, start, ops, sized, integers)
 
     def key(self, index: int, value: str) -> str:
         """Return the dimension key of one value of an event dimension."""
@@ -102,23 +114,33 @@ class Accumulator:
             found = keys[value] = f"{EVENT_DIMENSIONS[index]}={escape(value)}"
         return found
 
-    def keys(self, indexes: Iterable[int], dims: Dims, products: Sequence[Split] | None) -> Iterable[str]:
-        """Return the dimension keys of a fact, each once; -1 in ``indexes`` is the global one."""
-        for index in indexes:
-            if index < 0:
-                yield ""
-            elif index == _PRODUCT and products is not None:
+    def keys(self, counting: Counting, dims: Dims, products: Sequence[Split] | None) -> Iterable[str]:
+        """Return the dimension keys that a fact is counted under, each once."""
+        for index, key, parts, _, _ in counting:
+            if index == FIXED:
+                yield key
+            elif products is not None and (index == _PRODUCT or _PRODUCT in parts):
                 for product in dict.fromkeys(split[0] for split in products):
-                    if product is not None:
-                        yield self.key(_PRODUCT, product)
+                    yield from self._keys_of(index, parts, dims, product)
             else:
-                value = dims[index]
-                if value is not None:
-                    yield self.key(index, value)
+                yield from self._keys_of(index, parts, dims, dims[_PRODUCT])
+
+    def _keys_of(self, index: int, parts: Sequence[int | str], dims: Dims, product: str | None) -> Iterable[str]:
+        """Return the key under one product; none where a dimension has no value."""
+        named: list[str] = []
+        for part in parts if index == COMBINED else (index,):
+            if isinstance(part, str):
+                named.append(part)
+                continue
+            value = product if part == _PRODUCT else dims[part]
+            if value is None:
+                return ()
+            named.append(self.key(part, value))
+        return (",".join(named),)
 
     def buyer_keys(self, dims: Dims, products: Sequence[Split] | None) -> Iterable[str]:
         """Return the dimension keys under which a purchase makes its account a buyer."""
-        return self.keys(self._buyer_dimensions["buyer"], dims, products)
+        return self.keys(self.plan.counting("buyer"), dims, products)
 
     def buyer(self, key: str, at_ms: int, last_ms: int | None, before_ms: int | None) -> None:
         """Add a purchase to the buyers of every window.
@@ -180,19 +202,18 @@ class Accumulator:
             cell = self._deltas[place] = {}
         cell[measure] = cell.get(measure, 0) + delta
 
-    def _add(self, key: str, start_ms: int, ops: Iterable[Op], integers: Sequence[int]) -> None:
+    def _add(
+        self, key: str, start_ms: int, ops: Iterable[Op], sized: Iterable[SizedOp], integers: Sequence[int]
+    ) -> None:
         place = (key, start_ms)
         cell = self._deltas.get(place)
         if cell is None:
             cell = self._deltas[place] = {}
         for measure, slot in ops:
             cell[measure] = cell.get(measure, 0) + integers[slot]
-
-    def _attribute_key(self, name: str, value: str) -> str:
-        found = self._attribute_keys.get((name, value))
-        if found is None:
-            found = self._attribute_keys[(name, value)] = f"{name}={escape(value)}"
-        return found
+        for measure, slot, by in sized:
+            stored = f"{measure}#{size_class(abs(integers[by]))}"
+            cell[stored] = cell.get(stored, 0) + integers[slot]
 
 
 def _window_measures(plan: Plan, fact: str) -> tuple[tuple[str, str], ...]:

@@ -13,10 +13,11 @@ import msgspec
 
 from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
-from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, body_of, fence_of, pack
+from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Win, body_of, fence_of, pack
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
+from streams.fold.rules import FoldRules
 from streams.plan import Plan
 from streams.time import Calendar
 
@@ -73,10 +74,10 @@ class PartitionFold:
         partition: Its number.
         plan: Which measures facts add to.
         calendar: Days and periods of the business zone.
-        dedupe_horizon_ms: How long behind the newest event duplicates are recognised.
+        rules: Horizons, limits and stages.
     """
 
-    def __init__(self, partition: int, plan: Plan, calendar: Calendar, dedupe_horizon_ms: int) -> None:
+    def __init__(self, partition: int, plan: Plan, calendar: Calendar, rules: FoldRules) -> None:
         self.partition = partition
         self.fence = -1
         self.newest_ms: int | None = None
@@ -84,8 +85,8 @@ class PartitionFold:
         self.events_folded = 0
         self.duplicates = 0
         self.sections_refused = 0
-        self._out = Accumulator(plan, calendar)
-        self._horizon_ms = dedupe_horizon_ms
+        self._out = Accumulator(plan, calendar, rules)
+        self._horizon_ms = rules.dedupe_horizon_ms
         self._covered: dict[tuple[str, int], tuple[int, int]] = {}
         self._live: dict[str, Account] = {}
         self._stored: dict[str, bytes] = {}
@@ -175,6 +176,11 @@ class PartitionFold:
         """Return the cells changed since the last time, by dimension key."""
         self.settle()
         return self.cells.take_changed(self.fence)
+
+    def take_wins(self) -> list[Win]:
+        """Return the deals won since the last time."""
+        wins, self._out.wins = self._out.wins, []
+        return wins
 
     def checkpoint(self) -> Checkpoint:
         """Return what must be written to make the state durable at the present fence."""

@@ -50,7 +50,7 @@ def part_names(kpi: Kpi, dimensions: Iterable[str] = ()) -> tuple[str, str]:
 
 def has_parts(kpi: Kpi) -> bool:
     """Whether numerator and denominator are exported beside the value."""
-    return kpi.denominator is not None or kpi.type == "growth"
+    return kpi.denominator is not None or kpi.growth or kpi.goal is not None
 
 
 def by(dimensions: Iterable[str]) -> str:

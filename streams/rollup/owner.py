@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.errors import StateError
-from schemas.kpi import KpiValue, Quality, parse_dims
+from schemas.kpi import Quality
 from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, body_of, pack
 from streams.plan import Plan
@@ -20,9 +20,10 @@ from streams.publication import Publication, Published
 from streams.rollup.cells import Growth, RollupCells
 from streams.rollup.series import Change, Series, Timeline
 from streams.rollup.upstream import RollupRules, Upstream
-from streams.rollup.values import Computed, WindowKpi, compile_kpis
+from streams.rollup.valuation import CLASSES, Stamp, Valuation
 from streams.rollup.worklist import Work, Worklist
 from streams.time import Calendar, iso
+from streams.worktime import WorkTime
 
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 
@@ -30,7 +31,6 @@ MARKER_KEY: Final = b"marker"
 _ALL: Final = RESOLUTIONS.index("all")
 
 _EVERY_WINDOW: Final = range(len(WINDOWS))
-_json: Final = msgspec.json.Encoder()
 
 
 class _Marker(NamedTuple):
@@ -44,14 +44,6 @@ class _Marker(NamedTuple):
 _marker_decoder: Final = msgspec.msgpack.Decoder(_Marker)
 
 
-class _Stamp(NamedTuple):
-    """What all values of a publication have in common."""
-
-    watermark: str | None
-    quality: Quality
-    emitted_at: str
-
-
 class Rollup:
     """State of one partition of the cells topic.
 
@@ -60,17 +52,33 @@ class Rollup:
         plan: The catalogue in force.
         calendar: Days and periods of the business zone.
         rules: What else it needs.
-        groupings: The groupings whose series it owns; ``""`` is the global one.
+        has_global: Whether it owns the global series, and with it all that goals may be about.
+        worktime: Working time of the goals' periods; by default Monday to Friday.
     """
 
     def __init__(
-        self, owner: int, plan: Plan, calendar: Calendar, rules: RollupRules, groupings: Iterable[str]
+        self,
+        owner: int,
+        plan: Plan,
+        calendar: Calendar,
+        rules: RollupRules,
+        *,
+        has_global: bool,
+        worktime: WorkTime | None = None,
     ) -> None:
         self.owner = owner
         self.position = -1
         self.series: dict[str, Series] = {}
-        self._kpis = compile_kpis(plan, rules.currency)
         self._timeline = Timeline(calendar)
+        self._valuation = Valuation(
+            plan,
+            calendar,
+            worktime or WorkTime(calendar),
+            rules,
+            self._timeline,
+            self.series,
+            has_goals=has_global,
+        )
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
         self._changed: dict[str, None] = {}
@@ -78,10 +86,9 @@ class Rollup:
         self._rules = rules
         self._released_ms = 0
         self._not_live: dict[str, set[int]] = {}
-        self._published: dict[str, tuple[object, ...]] = {}
         self._quality: Quality = "partial"
         self._expired_ms = 0
-        if "" in groupings:
+        if has_global:
             self._series("")
 
     def recover(self, records: Mapping[bytes, bytes], repair: Iterable[bytes], topic_start: int) -> None:
@@ -153,11 +160,13 @@ class Rollup:
         self._advance(now_ms)
         self._note_quality(quality, complete=complete)
         watermark_ms = self.watermark_ms(wall_ms)
-        stamp = _Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
+        stamp = Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
         self._release(wall_ms)
         values: list[Published] = []
         while self._worklist and (most_values is None or len(values) < most_values):
             values += self._values(self._worklist.take(), stamp)
+        if not self._worklist:
+            values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values else None
         return Publication(
             self.owner, self.position, now_ms, watermark_ms, quality, wall_ms, values, complete, produced_ms
@@ -209,13 +218,18 @@ class Rollup:
         if series is None:
             series = self.series[dims] = Series(dims)
             self._worklist.move(dims, _EVERY_WINDOW)
+            if not dims:
+                self._worklist.move(CLASSES, _EVERY_WINDOW)
         return series
 
     def _advance(self, now_ms: int) -> None:
         """Add what changed to the windows, then move them on."""
         for dims in self._changed:
             for window, measures in self.series[dims].settle(self._timeline).items():
-                self._worklist.change(dims, window, (measure.partition("#")[0] for measure in measures))
+                names = {measure.partition("#")[0] for measure in measures}
+                self._worklist.change(dims, window, names)
+                if not dims and not names.isdisjoint(self._valuation.of_classes):
+                    self._worklist.change(CLASSES, window, names)
         self._changed = {}
         moves = self._timeline.advance(now_ms)
         if moves:
@@ -223,6 +237,11 @@ class Rollup:
             for dims, series in self.series.items():
                 series.move(moves)
                 self._worklist.move(dims, moved)
+                if series.grouping in self._valuation.of_the_present:
+                    for window in _EVERY_WINDOW:
+                        self._worklist.change(dims, window, ("now_s",))
+            if "" in self.series:
+                self._worklist.move(CLASSES, moved)
 
     def _note_quality(self, quality: Quality, *, complete: bool) -> None:
         """Have values published again that say they are less than they are now, or more.
@@ -231,72 +250,17 @@ class Rollup:
         """
         before, self._quality = self._quality, quality
         if complete or (quality != before and quality in ("stale", "partial")):
-            for dims in self.series:
+            for dims in (*self.series, *((CLASSES,) if "" in self.series else ())):
                 self._worklist.move(dims, _EVERY_WINDOW, forced=True)
         elif quality == "live" and self._not_live:
             for dims, windows in self._not_live.items():
                 self._worklist.move(dims, windows, forced=True)
             self._not_live = {}
 
-    def _values(self, work: Work, stamp: _Stamp) -> Iterable[Published]:
-        dims = work.dims
-        series = self.series[dims]
-        dimensions = parse_dims(dims)
-        kpis = self._kpis.get(",".join(dimensions), ())
-        total = series.total
+    def _values(self, work: Work, stamp: Stamp) -> Iterable[Published]:
         if stamp.quality != "live":
-            self._not_live.setdefault(dims, set()).update(work.windows)
-        for index, changed in sorted(work.windows.items()):
-            if not kpis:
-                return
-            covers = self._timeline.windows[index]
-            current, previous = series.window_sums(index)
-            for kpi in kpis[index]:
-                if changed is not None and kpi.measures.isdisjoint(changed):
-                    continue
-                key = f"{kpi.kpi.name}|{kpi.window}|{dims}"
-                if dims and key not in self._published and not kpi.exists(total):
-                    continue
-                computed = kpi.compute(current, previous if covers.previous else None)
-                before = kpi.compute(previous, None).value if covers.previous else None
-                content = (computed, before, covers.span)
-                if index in work.forced or self._published.get(key) != content:
-                    self._published[key] = content
-                    value = self._value(kpi, dimensions, computed, before, index, series.revision, stamp)
-                    yield Published(key, kpi.kpi.name, kpi.window, dims, value, _json.encode(value))
-
-    def _value(
-        self,
-        kpi: WindowKpi,
-        dimensions: dict[str, str],
-        computed: Computed,
-        before: float | None,
-        window: int,
-        revision: int,
-        stamp: _Stamp,
-    ) -> KpiValue:
-        value = computed.value
-        span = self._timeline.windows[window].span
-        difference = value - before if value is not None and before is not None else None
-        return KpiValue(
-            kpi=kpi.kpi.name,
-            window=kpi.window,
-            dimensions=dimensions,
-            value=value,
-            unit=kpi.kpi.unit,
-            currency=kpi.currency,
-            numerator=computed.numerator,
-            denominator=computed.denominator,
-            window_start=iso(span.start_ms) if kpi.window != "all" else None,
-            window_end=iso(span.end_ms),
-            previous=before,
-            difference=difference,
-            change=difference / before if difference is not None and before else None,
-            watermark=stamp.watermark,
-            revision=revision,
-            quality=stamp.quality,
-            emitted_at=stamp.emitted_at,
-        )
+            self._not_live.setdefault(work.dims, set()).update(work.windows)
+        return self._valuation.of_series(work, stamp)
 
     def _expire(self) -> None:
         """Drop cells that no window reaches any more, an hour at a time.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from schemas.kpi import parse_dims
 from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
 from streams.rollup.values import WindowSums
 from streams.time import Calendar, Cover, Range, Span, ceil_to, difference
@@ -120,10 +121,12 @@ class Timeline:
 class Series:
     """One dimension key: its cells added up over the log partitions, and its window sums."""
 
-    __slots__ = ("_pending", "_present", "cells", "dims", "revisions", "sums")
+    __slots__ = ("_pending", "_present", "cells", "dimensions", "dims", "grouping", "revisions", "sums")
 
     def __init__(self, dims: str) -> None:
         self.dims = dims
+        self.dimensions = parse_dims(dims)
+        self.grouping = ",".join(self.dimensions)
         self.cells: tuple[dict[int, Sums], ...] = tuple({} for _ in RESOLUTIONS)
         self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
         self.revisions: dict[int, int] = {}
@@ -183,11 +186,15 @@ class Series:
             for part in removed:
                 self._add_range(sums, part, -1)
 
-    def window_sums(self, window: int) -> tuple[WindowSums, WindowSums]:
-        """Return the sums of a window and of its previous one."""
+    def window_sums(self, window: int, timeline: Timeline) -> tuple[WindowSums, WindowSums | None]:
+        """Return the sums of a window and of its previous one, if it has one."""
         flow, tail, previous_flow, previous_tail = self.sums[window]
-        total = self.total
-        return WindowSums(flow, tail, total), WindowSums(previous_flow, previous_tail, total)
+        total, now_s = self.total, (timeline.end_ms or 0) // 1000
+        span, previous, _ = timeline.windows[window]
+        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s)
+        if previous is None:
+            return current, None
+        return current, WindowSums(previous_flow, previous_tail, total, previous.end_ms // 1000, now_s)
 
     def sum_between(self, start_ms: int, end_ms: int, resolution: str) -> Sums:
         """Add up the cells of one resolution that start in ``[start_ms, end_ms)``."""

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from schemas.kpi import Quality
+from schemas.sections import Settings
 from schemas.wire import CellsMessage
 
 _BUSY_BACKLOG: Final = 2_000
@@ -23,6 +24,8 @@ class RollupRules(msgspec.Struct, frozen=True):
         out_of_orderness_ms: How far behind the newest event the watermark stays.
         stale_after_ms: Without a sign of life of a log partition for longer, values are stale.
         broken_down_every_ms: Least time between two values of a series that has dimensions.
+        mean_lifetime_s: How long customers are expected to stay, in seconds.
+        abc_shares: Per cent of the revenue that class A makes, and class B after it.
     """
 
     currency: str
@@ -31,6 +34,22 @@ class RollupRules(msgspec.Struct, frozen=True):
     out_of_orderness_ms: int
     stale_after_ms: int
     broken_down_every_ms: int = 0
+    mean_lifetime_s: int = 730 * 86_400
+    abc_shares: tuple[int, int] = (80, 15)
+
+
+def rollup_rules(settings: Settings) -> RollupRules:
+    """Return the rules as set."""
+    return RollupRules(
+        settings.money.currency,
+        settings.kafka.partitions,
+        settings.time.clock,
+        int(settings.time.out_of_orderness),
+        int(settings.pipeline.stale_after),
+        int(settings.time.tick),
+        int(settings.kpi.mean_lifetime) // 1000,
+        settings.kpi.abc_shares,
+    )
 
 
 def is_busy(backlog: int, delay_ms: int) -> bool:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from schemas.catalogue import Kpi
 from schemas.currencies import exponent
 from schemas.windows import WINDOWS
-from streams.formula import parse
+from streams.formula import Factor, parse
 from streams.plan import Plan
-from streams.time import class_value
+from streams.rollup.distribution import Sums, class_sums, keyed_counts, lowest, percentile
+from streams.rollup.upstream import RollupRules
 
 Number = int | float
 
-Sums = Mapping[str, int]
+CLASS_NAMES: Final = ("A", "B", "C")
+_SCORE_SCALE: Final = 1000
+_FLOW, _LEVEL, _START, _EVERY, _VARIABLE = range(5)
+_MODES: Final = {"start": _START, "end": _LEVEL, "every": _EVERY, "variable": _VARIABLE}
+
+_Factors = tuple[tuple[int, str], ...]
+_Terms = tuple[tuple[int, _Factors], ...]
 
 
 class WindowSums(NamedTuple):
@@ -24,25 +31,27 @@ class WindowSums(NamedTuple):
         flow: Sums of the slices in the interval.
         tail: Sums of the slices from the interval's end on, for ever.
         total: Sums of all slices.
+        end_s: End of the interval, in seconds.
+        now_s: The present, rounded up to 10 s, in seconds.
     """
 
     flow: Sums
     tail: Sums
     total: Sums
+    end_s: int = 0
+    now_s: int = 0
 
 
 class Computed(NamedTuple):
-    """A KPI of one interval: its value (None: unknown) and the two parts."""
+    """A KPI of one interval: its value (None: unknown), the two parts, and what the lowest is called."""
 
     value: Number | None
     numerator: int | None
     denominator: int | None
+    label: str | None = None
 
 
-class _Term(NamedTuple):
-    measure: str
-    factor: int
-    level: bool
+UNKNOWN: Final = Computed(None, None, None)
 
 
 class WindowKpi:
@@ -52,27 +61,30 @@ class WindowKpi:
         kpi: Its declaration.
         window: The window's name.
         plan: Tells levels and measures that exist once a window.
-        currency: The reporting currency, for money.
+        rules: Currency, and what else formulas need of the settings.
+        member: Of a KPI that is split into classes: the class.
     """
 
-    def __init__(self, kpi: Kpi, window: str, plan: Plan, currency: str) -> None:
+    def __init__(self, kpi: Kpi, window: str, plan: Plan, rules: RollupRules, member: str = "") -> None:
         self.kpi = kpi
         self.window = window
-        self.currency = currency if kpi.unit == "money" else None
-        self._scale = 10 ** exponent(currency) if kpi.unit == "money" else 1
+        self.member = member
+        self.currency = rules.currency if kpi.unit == "money" else None
+        self._scale = scale_of(kpi.unit, rules.currency)
+        self._rules = rules
+        self._variables = {"mean_lifetime_s": rules.mean_lifetime_s}
         self._numerator = self._compile(kpi.numerator, plan)
-        self._denominator = self._compile(kpi.denominator, plan) if kpi.denominator else ()
-        self._fallback = self._compile(kpi.fallback_denominator, plan) if kpi.fallback_denominator else ()
-        self._histogram = f"{kpi.numerator}#" if kpi.type == "percentile" else ""
-        self._presence = tuple(
-            dict.fromkeys(
-                f"{plan.presence[name]}@all" if plan.measures[name].per_window else plan.presence[name]
-                for name in plan.measure_names(kpi)
-                if not plan.measures[name].base_only
-            )
-        )
-        terms = (*self._numerator, *self._denominator, *self._fallback)
-        self.measures = frozenset((*(term.measure for term in terms), *self._presence))
+        self._denominator = self._compile(kpi.denominator, plan)
+        self._fallback = self._compile(kpi.fallback_denominator, plan)
+        self._needs = self._compile(kpi.needs, plan)
+        self._presence = tuple(dict.fromkeys(self._presence_of(name, plan) for name in plan.measure_names(kpi)))
+        self._presence = tuple(name for name in self._presence if name)
+        terms = (*self._numerator, *self._denominator, *self._fallback, *self._needs)
+        named = {name for _, factors in terms for _, name in factors}
+        self.measures = frozenset((*named, *self._presence))
+        # `all` has no start: what is related to the start is unknown.
+        self._never = window == "all" and any(mode == _START for _, factors in terms for mode, _ in factors)
+        self._evaluate = self._evaluation()
 
     def exists(self, total: Sums) -> bool:
         """Tell whether an event of the KPI's measures ever had the series' dimension value."""
@@ -80,82 +92,148 @@ class WindowKpi:
 
     def compute(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         """Return the KPI of an interval; ``previous`` is the interval before, which only growth needs."""
-        if self._histogram:
-            return self._percentile(sums)
-        numerator = self._sum(self._numerator, sums)
-        if self.kpi.type == "growth":
-            if previous is None:
-                return Computed(None, None, None)
-            base = self._sum(self._numerator, previous)
-            return _divide(numerator - base, base, 1)
-        if not self._denominator:
-            return Computed(numerator / self._scale if self._scale > 1 else numerator, numerator, None)
+        return self._evaluate(sums, previous)
+
+    def _evaluation(self) -> Callable[[WindowSums, WindowSums | None], Computed]:
+        kpi = self.kpi
+        if self._never:
+            return lambda _sums, _previous: UNKNOWN
+        if kpi.percentile is not None:
+            return self._percentile
+        if kpi.growth:
+            return self._growth
+        if kpi.lowest:
+            return self._lowest
+        if self.member:
+            return self._of_class
+        return self._ratio if self._denominator else self._simple
+
+    def _simple(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
+        return self._amount(self._sum(self._numerator, sums))
+
+    def _ratio(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         terms = self._denominator
-        if self._fallback and not self._sum_total(terms, sums):
+        if self._fallback and not any(sums.total.get(name) for _, factors in terms for _, name in factors):
             terms = self._fallback
-        return _divide(numerator, self._sum(terms, sums), self._scale)
+        denominator = self._sum(terms, sums)
+        if self._needs and self._sum(self._needs, sums) <= 0:
+            denominator = 0
+        return divide(self._sum(self._numerator, sums), denominator, self._scale)
 
-    def _compile(self, formula: str, plan: Plan) -> tuple[_Term, ...]:
-        return tuple(self._term(name, factor, plan) for name, factor in parse(formula)) if formula else ()
+    def _growth(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
+        if previous is None:
+            return UNKNOWN
+        base = self._sum(self._numerator, previous)
+        return divide(self._sum(self._numerator, sums) - base, base)
 
-    def _term(self, name: str, factor: int, plan: Plan) -> _Term:
+    def _percentile(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
+        whole = self.window == "all"
+        if not (sums.total if whole else sums.flow).get(self._presence[0]):
+            return UNKNOWN
+        held, later = (sums.total, sums.tail) if whole else (sums.flow, {})
+        counts = keyed_counts(self.kpi.numerator, held, later)
+        return Computed(percentile(counts, self.kpi.percentile or 50), None, None)
+
+    def _lowest(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
+        over, under = (name for _, ((_, name),) in (*self._numerator, *self._denominator))
+        whole = self.window == "all"
+        found = lowest(over, under, sums.total, sums.total if whole else sums.flow, sums.tail if whole else {})
+        if found is None:
+            return UNKNOWN
+        numerator, denominator, label = found
+        return Computed(numerator / denominator, numerator, denominator, label)
+
+    def _of_class(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
+        """Return the KPI of one class of a distribution; its formulas name one keyed measure each."""
+        place = CLASS_NAMES.index(self.member)
+        numerator = self._class_measure(self._numerator, sums, place)
+        if not self._denominator:
+            return self._amount(numerator)
+        return divide(numerator, self._class_measure(self._denominator, sums, place), self._scale)
+
+    def _class_measure(self, terms: _Terms, sums: WindowSums, place: int) -> int:
+        ((_, ((mode, name),)),) = terms
+        split = class_sums(name, sums.total, sums.tail, self._rules.abc_shares)
+        return sum(split) if mode == _EVERY else split[place]
+
+    def _amount(self, numerator: int) -> Computed:
+        return Computed(numerator / self._scale if self._scale > 1 else numerator, numerator, None)
+
+    def _compile(self, formula: str | None, plan: Plan) -> _Terms:
+        if not formula:
+            return ()
+        return tuple((n, tuple(self._factor(factor, plan) for factor in factors)) for n, factors in parse(formula))
+
+    def _factor(self, factor: Factor, plan: Plan) -> tuple[int, str]:
+        scope, name = factor
+        if scope == "variable":
+            return _VARIABLE, name
         stored = f"{name}@{self.window}" if plan.measures[name].per_window else name
-        return _Term(stored, factor, self.window == "all" or stored in plan.levels)
+        is_level = self.window == "all" or stored in plan.levels
+        return _MODES.get(scope, _LEVEL if is_level else _FLOW), stored
 
     @staticmethod
-    def _sum(terms: Iterable[_Term], sums: WindowSums) -> int:
-        flow, tail, total = sums
+    def _presence_of(name: str, plan: Plan) -> str:
+        measure = plan.measures[name]
+        if measure.base_only:
+            return ""
+        return f"{plan.presence[name]}@all" if measure.per_window else plan.presence[name]
+
+    def _sum(self, terms: _Terms, sums: WindowSums) -> int:
+        flow, tail, total, _, _ = sums
         added = 0
-        for measure, factor, level in terms:
-            if level:
-                added += factor * (total.get(measure, 0) - tail.get(measure, 0))
-            else:
-                added += factor * flow.get(measure, 0)
+        for coefficient, factors in terms:
+            product = coefficient
+            for mode, name in factors:
+                if mode == _FLOW:
+                    product *= flow.get(name, 0)
+                elif mode == _LEVEL:
+                    product *= total.get(name, 0) - tail.get(name, 0)
+                elif mode == _START:
+                    product *= total.get(name, 0) - tail.get(name, 0) - flow.get(name, 0)
+                else:
+                    product *= self._variable(name, sums)
+            added += product
         return added
 
-    @staticmethod
-    def _sum_total(terms: Iterable[_Term], sums: WindowSums) -> int:
-        return sum(sums.total.get(measure, 0) for measure, _, _ in terms)
-
-    def _percentile(self, sums: WindowSums) -> Computed:
-        """Nearest rank: the smallest value that at least ``percentile`` per cent of the values do not exceed."""
-        prefix, rank = self._histogram, self.kpi.percentile or 50
-        source = sums.total if self.window == "all" else sums.flow
-        if not source.get(self._presence[0]):
-            return Computed(None, None, None)
-        classes: list[tuple[int, int]] = []
-        for name, count in source.items():
-            if name.startswith(prefix):
-                left = count - sums.tail.get(name, 0) if self.window == "all" else count
-                if left > 0:
-                    classes.append((int(name[len(prefix) :]), left))
-        total = sum(count for _, count in classes)
-        if not total:
-            return Computed(None, None, None)
-        wanted = -(-total * rank // 100)
-        passed = 0
-        for index, count in sorted(classes):
-            passed += count
-            if passed >= wanted:
-                return Computed(class_value(index), None, None)
-        raise AssertionError("the classes of a histogram add up to its total")
+    def _variable(self, name: str, sums: WindowSums) -> int:
+        if name == "end_s":
+            return sums.end_s
+        return sums.now_s if name == "now_s" else self._variables[name]
 
 
-def _divide(numerator: int, denominator: int, scale: int) -> Computed:
+def divide(numerator: int, denominator: int, scale: int = 1) -> Computed:
+    """Return a ratio; unknown when the denominator is 0 or negative."""
     if denominator <= 0:
         return Computed(None, numerator, denominator)
     return Computed(numerator / (denominator * scale) if scale > 1 else numerator / denominator, numerator, denominator)
 
 
-def compile_kpis(plan: Plan, currency: str) -> dict[str, tuple[tuple[WindowKpi, ...], ...]]:
-    """Return, per grouping (dimension names joined by commas; empty: global), the KPIs of every window in order."""
-    groupings: dict[str, list[Kpi]] = {}
+def scale_of(unit: str, currency: str) -> int:
+    """Return what one unit of a value is in the measures: money in minor units, scores in thousandths."""
+    if unit == "money":
+        return int(10 ** exponent(currency))
+    return _SCORE_SCALE if unit == "score" else 1
+
+
+KpisOfWindows = tuple[tuple[WindowKpi, ...], ...]
+"""The KPIs of every window, in the order of :data:`WINDOWS`."""
+
+
+def compile_kpis(plan: Plan, rules: RollupRules) -> dict[str, KpisOfWindows]:
+    """Return, per grouping (dimension names joined by commas; empty: global), the KPIs of every window in order.
+
+    What is said of goals is not among them; classes are under the dimension they are classes of.
+    """
+    groupings: dict[str, list[tuple[Kpi, str]]] = {}
     for kpi in plan.kpis:
-        if kpi.has_global:
-            groupings.setdefault("", []).append(kpi)
-        for dimension in kpi.dimensions:
-            groupings.setdefault(dimension, []).append(kpi)
+        if kpi.goal is None:
+            for grouping in kpi.groupings:
+                members: Iterable[str] = CLASS_NAMES if kpi.class_of else ("",)
+                groupings.setdefault(grouping, []).extend((kpi, member) for member in members)
     return {
-        grouping: tuple(tuple(WindowKpi(kpi, window, plan, currency) for kpi in kpis) for window in WINDOWS)
+        grouping: tuple(
+            tuple(WindowKpi(kpi, window, plan, rules, member) for kpi, member in kpis) for window in WINDOWS
+        )
         for grouping, kpis in groupings.items()
     }

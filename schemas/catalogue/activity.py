@@ -1,0 +1,142 @@
+"""Activity: e-mails, calls, the web, and what reps did."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.declare import Kpi, ratio, simple
+
+_CALLS: Final = ("rep", "team", "direction")
+_WEB: Final = ("source", "channel")
+_REPS: Final = ("rep", "team")
+
+ACTIVITY: Final[tuple[Kpi, ...]] = (
+    ratio(
+        "email_open_rate",
+        33,
+        "E-mail open rate",
+        ("emails_opened", "emails_delivered"),
+        fallback_denominator="emails_sent",
+        dimensions=("rep", "source"),
+        source="P4",
+        doc="Messages opened over those delivered; over those sent where deliveries are never told.",
+        example="A message opened three times, four delivered: 25 %.",
+    ),
+    simple(
+        "calls",
+        34,
+        "Calls",
+        "calls",
+        dimensions=_CALLS,
+        source="D",
+        doc="Calls completed.",
+        example="Two outbound, one inbound: 3.",
+    ),
+    ratio(
+        "connect_rate",
+        34,
+        "Connect rate",
+        ("calls_connected", "calls"),
+        dimensions=_CALLS,
+        source="D",
+        doc="Connected calls over completed calls.",
+        example="One of three calls connected: 33.3 %.",
+    ),
+    simple(
+        "talk_time",
+        34,
+        "Talk time",
+        "talk_seconds",
+        "seconds",
+        dimensions=_CALLS,
+        source="D",
+        doc="Duration of connected calls.",
+        example="Calls of 60 and 90 s, the second without an answer: 60 s.",
+    ),
+    simple(
+        "price_inquiries",
+        35,
+        "Price inquiries",
+        "price_inquiries",
+        dimensions=("channel", "rep"),
+        source="D",
+        doc="Inbound calls that ask for a price or for information.",
+        example="An inbound call about a price, another for support: 1.",
+    ),
+    simple(
+        "visits",
+        37,
+        "Visits",
+        "visits",
+        dimensions=_WEB,
+        better="none",
+        source="D",
+        doc="Visits of the web site.",
+        example="One visitor who comes back: 2.",
+    ),
+    simple(
+        "ad_visits",
+        37,
+        "Visits from advertisements",
+        "ad_visits",
+        dimensions=_WEB,
+        better="none",
+        source="D",
+        doc="Visits that came from an advertisement.",
+        example="Three of ten visits with `advertisement` true: 3.",
+    ),
+    simple(
+        "forms_received",
+        37,
+        "Forms received",
+        "forms_received",
+        dimensions=_WEB,
+        better="none",
+        source="D",
+        doc="Forms submitted on the web site.",
+        example="Two forms of one person: 2.",
+    ),
+    simple(
+        "abandoned_carts",
+        37,
+        "Abandoned carts",
+        "abandoned_carts",
+        dimensions=_WEB,
+        better="none",
+        source="D",
+        doc="Carts that were abandoned.",
+        example="Four carts, one abandoned: 1.",
+    ),
+    ratio(
+        "cart_abandonment",
+        37,
+        "Cart abandonment",
+        ("abandoned_carts", "carts_created"),
+        dimensions=_WEB,
+        better="none",
+        source="D",
+        doc="Carts abandoned over carts created, both in the window.",
+        example="Four carts, one abandoned: 25 %.",
+    ),
+    simple(
+        "activity",
+        42,
+        "Activity",
+        "calls + emails_sent + lead_stage_moves + deal_stage_moves + deals_won",
+        dimensions=_REPS,
+        source="ClickUp",
+        doc="Calls, e-mails sent, stage moves of leads and deals, and wins.",
+        example="2 calls, 3 e-mails, 1 stage move and 1 win: 7.",
+    ),
+    simple(
+        "points",
+        42,
+        "Points",
+        "calls + emails_sent + 2 * lead_stage_moves + 2 * deal_stage_moves + 10 * deals_won",
+        dimensions=_REPS,
+        source="ClickUp",
+        doc="Points for what a rep did, by `kpi.points` of the settings.",
+        example="2 calls, 3 e-mails, 1 stage move and 1 win: 2 + 3 + 2 + 10 = 17.",
+    ),
+)
+"""Rows 33 to 35, 37 and 42."""

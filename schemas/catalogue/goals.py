@@ -1,0 +1,54 @@
+"""Goals: attainment, pace, projection and the pipeline's coverage of what remains."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.declare import Kpi, goal
+
+_GOALS: Final = ("rep", "team", "target")
+
+GOALS: Final[tuple[Kpi, ...]] = (
+    goal(
+        "target_attainment",
+        4,
+        "Target attainment",
+        "attainment",
+        _GOALS,
+        "P1 D ClickUp",
+        "Actual over target, for each goal in the to-date window of its period; "
+        "global, rep and team are the sums of the revenue goals with just that dimension.",
+        "600.00 of a target of 1,000.00: 60 %.",
+    ),
+    goal(
+        "target_pace",
+        5,
+        "Target pace",
+        "pace",
+        _GOALS,
+        "C1",
+        "Attainment over the share of the period's working time that has passed; 1 is on track.",
+        "60 % attained after 10 of 20 working days: 1.2.",
+    ),
+    goal(
+        "target_projection",
+        5,
+        "Projected finish",
+        "projection",
+        _GOALS,
+        "C1",
+        "Actual over the share of the period's working time that has passed.",
+        "600.00 after 10 of 20 working days: 1,200.00.",
+    ),
+    goal(
+        "pipeline_coverage",
+        43,
+        "Pipeline coverage",
+        "coverage",
+        ("rep",),
+        "C2",
+        "Open pipeline over what remains of the revenue goals.",
+        "3,000.00 open, 1,500.00 to go: 2.",
+    ),
+)
+"""Rows 4 and 5, and the coverage of row 43."""
