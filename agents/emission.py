@@ -13,7 +13,7 @@ from agents.kafka import AIOKafkaProducer
 from agents.recovery import grouping_of, owner_of
 from schemas.rows import Frame
 from schemas.settings import Settings
-from schemas.wire import CellsMessage, CellUpdate
+from schemas.wire import CellsMessage, CellUpdate, Restated, Win
 from streams.fold.partition import PartitionFold
 from streams.rollup.upstream import is_busy
 
@@ -45,6 +45,14 @@ class _Arrival(NamedTuple):
     backlog: int
     delay_ms: int
     at_ms: int
+
+
+class _Share(NamedTuple):
+    """What a log partition has to say to one owner."""
+
+    cells: dict[str, list[CellUpdate]]
+    wins: list[Win]
+    restated: list[Restated]
 
 
 class Emitter:
@@ -80,17 +88,19 @@ class Emitter:
         now_ms = wall_ms()
         emission: Emission = {}
         for partition, fold in folds.items():
-            by_owner: dict[int, dict[str, list[CellUpdate]]] = {}
+            by_owner: dict[int, _Share] = {}
             for dims, updates in fold.take_changed().items():
-                by_owner.setdefault(self._owner(dims), {})[dims] = updates
+                by_owner.setdefault(self._owner(dims), _Share({}, [], [])).cells[dims] = updates
+            for restated in fold.take_restated():
+                by_owner.setdefault(self._owner(restated.dims), _Share({}, [], [])).restated.append(restated)
+            wins = fold.take_wins()
+            if wins:
+                by_owner.setdefault(self._owner(""), _Share({}, [], [])).wins.extend(wins)
             backlog, delay_ms = self._waiting(partition, now_ms)
             produced_ms = self._produced.pop(partition, None)
             to_all = self._is_due(partition, _Told(fold.fence, fold.newest_ms, backlog > 0, now_ms))
-            wins = fold.take_wins()
-            if wins:
-                by_owner.setdefault(self._owner(""), {})
             for owner in range(self._owners) if to_all else by_owner:
-                cells = by_owner.get(owner, {})
+                cells, won, changed = by_owner.get(owner, _Share({}, [], []))
                 message = CellsMessage(
                     partition,
                     fold.fence,
@@ -99,7 +109,8 @@ class Emitter:
                     delay_ms,
                     produced_ms if cells else None,
                     cells,
-                    wins if owner == self._owner("") else [],
+                    won,
+                    changed,
                 )
                 emission.setdefault(owner, []).append(message)
         return emission

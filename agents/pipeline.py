@@ -23,6 +23,7 @@ from faust.types import TP
 from agents.changelogs import ChangelogWriter
 from agents.emission import Emitter, wall_ms
 from agents.kafka import AIOKafkaProducer
+from agents.outlet import Outlet
 from agents.recovery import FOLD_TABLES, StateReader
 from schemas.rows import Frame
 from schemas.settings import Settings
@@ -50,9 +51,11 @@ class Pipeline:
         settings: Everything that is set.
         plan: The catalogue in force.
         producer: For cells and checkpoints; its sends must be acknowledged by all replicas.
+        outlet: For what is told once.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, producer: AIOKafkaProducer) -> None:
+    def __init__(self, settings: Settings, plan: Plan, producer: AIOKafkaProducer, outlet: Outlet) -> None:
+        self.outlet = outlet
         self.folds: dict[int, PartitionFold] = {}
         self.rollups: dict[int, Rollup] = {}
         self.folded = asyncio.Event()
@@ -123,6 +126,7 @@ class Pipeline:
                 self._publishes_from[owner] = publishes_from
                 self._assigned_ms[owner] = wall_ms()
                 self._unpublish(owner)
+            await self.outlet.restore()
 
     def _unpublish(self, owner: int) -> None:
         self._begun.discard(owner)
@@ -161,6 +165,8 @@ class Pipeline:
         now_ms = wall_ms()
         for message in _cells_decoder.decode(raw):
             rollup.take(message, now_ms)
+            self.outlet.won(message.wins)
+        self.outlet.restated(rollup.take_restatements())
         rollup.position = max(rollup.position, offset)
         self._messages[owner].append((offset, event))
         self.rolled.set()
@@ -207,6 +213,7 @@ class Pipeline:
         topic = self._changelogs["rollup"]
         due = (owner for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved)
         written = {owner: self.rollups[owner].checkpoint() for owner in list(due)}
+        await self.outlet.flush()  # what is told of these messages, before they are acknowledged
         await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))
         for owner, (position, _, _) in written.items():

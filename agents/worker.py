@@ -19,6 +19,7 @@ from agents.faust_driver import App
 from agents.intake.loop import Intake
 from agents.kafka import AIOKafkaProducer, producer
 from agents.kpi_topics import KpiTopics
+from agents.outlet import Outlet
 from agents.pages import serve, worker_routes
 from agents.pipeline import Pipeline
 from agents.topics import check_topics
@@ -138,9 +139,11 @@ class Worker:
     async def _make_parts(self) -> _Parts:
         settings, kpis = self.settings, self.plan.kpis
         kpi_producer = await self._producer("kpi")
-        pipeline = Pipeline(settings, self.plan, await self._producer("state"))
-        pipeline.on_lost = self._forget
         intake, redis = Intake(settings), RedisSink(settings)
+        state_producer = await self._producer("state")
+        outlet = Outlet(settings, state_producer, redis.publish_moments)
+        pipeline = Pipeline(settings, self.plan, state_producer, outlet)
+        pipeline.on_lost = self._forget
         exporter = Exporter(settings, intake.counters, kpis)
         return _Parts(
             pipeline=pipeline,
@@ -190,8 +193,10 @@ class Worker:
         for publication in parts.pipeline.publications(busy=self._sending.keys()):
             await parts.redis.publish(publication)
             await parts.exporter.publish(publication)
+            parts.pipeline.outlet.published(publication)
             if publication.values:
                 publications.append(publication)
+        await parts.pipeline.outlet.send()
         if publications:
             task = self._spawn(self._send(parts, publications))
             self._sending |= {publication.owner: task for publication in publications}

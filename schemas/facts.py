@@ -23,6 +23,7 @@ class FactType(msgspec.Struct, frozen=True):
         level: It is an entry into a state (count 1) or the exit from it (count -1, perhaps in the future); a measure
             of it says how many, or how much, is in the state at the window's end. Its last quantity, ``entries``, is 1
             for an entry and 0 for an exit.
+        maturing: It is dated back on purpose, so windows that are over go on growing; that is no restatement.
     """
 
     doc: str
@@ -30,6 +31,7 @@ class FactType(msgspec.Struct, frozen=True):
     quantities: tuple[str, ...] = ()
     per_window: bool = False
     level: bool = False
+    maturing: bool = False
 
 
 def _event(event_type: str) -> FactType:
@@ -47,7 +49,9 @@ EVENT_FACTS: Final[dict[str, FactType]] = {event_type: _event(event_type) for ev
 
 DERIVED_FACTS: Final[dict[str, FactType]] = {
     "lead": FactType("A lead was created, once per lead_id.", quantities=("created_s",)),
-    "cohort_win": FactType("A win converted a lead: dated when the lead was created, with the lead's dimensions."),
+    "cohort_win": FactType(
+        "A win converted a lead: dated when the lead was created, with the lead's dimensions.", maturing=True
+    ),
     "stage_entry": FactType("A lead entered a stage.", attributes=("stage",)),
     "stage_exit": FactType(
         "A lead left a stage; dimensions are those of the event that ended its stay.",

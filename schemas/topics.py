@@ -26,6 +26,8 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     updates: str = "sales.kpi.updates.v1"
     latest: str = "sales.kpi.latest.v1"
     alerts: str = "sales.alerts.v1"
+    moments: str = "sales.moments.v1"
+    restatements: str = "sales.kpi.restatements.v1"
     deadletter: str = "sales.deadletter.v1"
     log: str = "salespulse.log"
     cells: str = "salespulse.cells"
@@ -73,6 +75,8 @@ def all_topics(topics: Topics, app_id: str, partitions: int, source_partitions: 
         TopicSpec(topics.updates, partitions, week),
         TopicSpec(topics.latest, partitions, _COMPACTED | {"min.compaction.lag.ms": "0"}),
         TopicSpec(topics.alerts, 1, week),
+        TopicSpec(topics.moments, 1, _COMPACTED),
+        TopicSpec(topics.restatements, partitions, kept),
         TopicSpec(topics.deadletter, 1, kept | {"max.message.bytes": "10485760"}),
         TopicSpec(topics.log, partitions, week | {"max.message.bytes": "10485760"}),
         TopicSpec(topics.cells, partitions, week | {"max.message.bytes": "10485760"}),

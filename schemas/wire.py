@@ -51,6 +51,28 @@ class Win(msgspec.Struct, array_like=True, frozen=True, gc=False):
     amount: int
 
 
+class Restated(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What one event changed in one day that is over, under one dimension key.
+
+    Args:
+        offset: Log offset of its frame.
+        event_id: Of the event.
+        kind: Code of its type.
+        at_ms: Its event time.
+        dims: Dimension key.
+        day_ms: Start of the local day.
+        delta: Stored measure -> by how much it changed.
+    """
+
+    offset: int
+    event_id: str
+    kind: int
+    at_ms: int
+    dims: str
+    day_ms: int
+    delta: dict[str, int]
+
+
 class CellsMessage(msgspec.Struct, array_like=True, gc=False):
     """One message of the cells topic: what changed in one log partition, for one partition of the cells topic.
 
@@ -63,6 +85,7 @@ class CellsMessage(msgspec.Struct, array_like=True, gc=False):
         produced_ms: Wall clock at which the newest frame in it was made; None for a sign of life.
         cells: Dimension key -> its changed cells.
         wins: Deals won; only the owner of the global series is told.
+        restated: What events changed in days that are over.
     """
 
     partition: int
@@ -73,6 +96,7 @@ class CellsMessage(msgspec.Struct, array_like=True, gc=False):
     produced_ms: int | None
     cells: dict[str, list[CellUpdate]]
     wins: list[Win] = []
+    restated: list[Restated] = []
 
 
 class Covered(msgspec.Struct, array_like=True, gc=False):

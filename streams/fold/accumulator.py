@@ -50,6 +50,18 @@ class Accumulator:
         deltas, self._deltas = self._deltas, {}
         return deltas
 
+    def merge_into(self, others: Deltas) -> Deltas:
+        """Add what has been gathered since the last time to earlier deltas, which go on from there; returns it."""
+        mine, self._deltas = self._deltas, others
+        for place, sums in mine.items():
+            cell = others.get(place)
+            if cell is None:
+                others[place] = sums.copy()
+            else:
+                for measure, delta in sums.items():
+                    cell[measure] = cell.get(measure, 0) + delta
+        return mine
+
     def announce(self, row: Row, dims: Dims, amount: int) -> None:
         """Say that a deal was won, for those who celebrate; more than once where a history is worked out anew."""
         if self.sign > 0:

@@ -7,16 +7,18 @@ they hold their frames already, and the fold passes over them until the log has 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
 from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
-from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Win, body_of, fence_of, pack
+from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Restated, Win, body_of, fence_of, pack
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
+from streams.fold.restating import Restating
 from streams.fold.rules import FoldRules
 from streams.plan import Plan
 from streams.time import Calendar
@@ -86,6 +88,7 @@ class PartitionFold:
         self.duplicates = 0
         self.sections_refused = 0
         self._out = Accumulator(plan, calendar, rules)
+        self._restating = Restating(plan, self._out)
         self._horizon_ms = rules.dedupe_horizon_ms
         self._covered: dict[tuple[str, int], tuple[int, int]] = {}
         self._live: dict[str, Account] = {}
@@ -147,6 +150,7 @@ class PartitionFold:
         starts = [self._accept(section) for section in frame.sections]
         newest = self.newest_ms if self.newest_ms is not None else -(1 << 62)
         horizon = newest - self._horizon_ms
+        closed_ms = self._out.calendar.day_start(newest) if self.newest_ms is not None else newest
         folded = 0
         for row in frame.rows:
             start = starts[row.section]
@@ -156,8 +160,7 @@ class PartitionFold:
             account = self._account(row.account)
             if account.fence >= offset:
                 continue
-            if self._fold_row(account, row, horizon):
-                folded += 1
+            folded += self._restating.fold(row, offset, closed_ms, partial(self._fold_row, account, row, horizon))
         if frame.rows and newest > -(1 << 62):
             self.newest_ms = newest
         self.fence = self._pending_offset = offset
@@ -181,6 +184,10 @@ class PartitionFold:
         """Return the deals won since the last time."""
         wins, self._out.wins = self._out.wins, []
         return wins
+
+    def take_restated(self) -> list[Restated]:
+        """Return what events changed in days that are over, since the last time."""
+        return self._restating.take()
 
     def checkpoint(self) -> Checkpoint:
         """Return what must be written to make the state durable at the present fence."""

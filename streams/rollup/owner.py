@@ -7,41 +7,31 @@ duplicate or an old owner's message changes nothing. The state is a function of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from schemas.errors import StateError
 from schemas.kpi import Quality
+from schemas.restatements import Restatement
 from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
-from schemas.wire import STATE_VERSION, CellsMessage, body_of, pack
+from schemas.wire import STATE_VERSION, CellsMessage, pack
 from streams.plan import Plan
 from streams.publication import Publication, Published
 from streams.rollup.cells import Growth, RollupCells
+from streams.rollup.goals import Goals
+from streams.rollup.marker import MARKER_KEY, Marker, read_marker
+from streams.rollup.restating import Restater
 from streams.rollup.series import Change, Series, Timeline
 from streams.rollup.upstream import RollupRules, Upstream
 from streams.rollup.valuation import CLASSES, Stamp, Valuation
+from streams.rollup.values import compile_kpis
 from streams.rollup.worklist import Work, Worklist
 from streams.time import Calendar, iso
 from streams.worktime import WorkTime
 
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 
-MARKER_KEY: Final = b"marker"
 _ALL: Final = RESOLUTIONS.index("all")
 
 _EVERY_WINDOW: Final = range(len(WINDOWS))
-
-
-class _Marker(NamedTuple):
-    """What ends a checkpoint of a rollup; the newest event time is kept for the clock not to go back."""
-
-    version: int
-    position: int
-    newest_ms: int | None
-
-
-_marker_decoder: Final = msgspec.msgpack.Decoder(_Marker)
 
 
 class Rollup:
@@ -70,15 +60,12 @@ class Rollup:
         self.position = -1
         self.series: dict[str, Series] = {}
         self._timeline = Timeline(calendar)
-        self._valuation = Valuation(
-            plan,
-            calendar,
-            worktime or WorkTime(calendar),
-            rules,
-            self._timeline,
-            self.series,
-            has_goals=has_global,
-        )
+        kpis = compile_kpis(plan, rules)
+        goals = Goals(plan, rules, kpis, calendar, worktime or WorkTime(calendar)) if has_global else None
+        self._valuation = Valuation(kpis, rules, self._timeline, self.series, goals)
+        self._restater = Restater(kpis, calendar)
+        self._restatements: list[Restatement] = []
+        self._restated: dict[int, int] = {}
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
         self._changed: dict[str, None] = {}
@@ -101,19 +88,9 @@ class Rollup:
         blocks = dict(records)
         stored = blocks.pop(MARKER_KEY, None)
         if stored is not None:
-            marker = _marker_decoder.decode(body_of(stored))
-            if marker.version != STATE_VERSION:
-                raise StateError(
-                    f"rollup {self.owner}: stored state has version {marker.version}, this program knows "
-                    f"{STATE_VERSION}; run the version that wrote it, or rebuild under a new app.id"
-                )
-            self.position = marker.position
+            marker = read_marker(stored, self.owner, topic_start)
+            self.position, self._restated = marker.position, marker.restated
             self._upstream.saw(marker.newest_ms)
-            if self.position + 1 < topic_start:
-                raise StateError(
-                    f"rollup {self.owner}: the cells topic begins at {topic_start}, the state ends at {self.position}; "
-                    "messages between them were deleted: rebuild under a new app.id"
-                )
         for growth in self._cells.restore(blocks, (key for key in repair if key != MARKER_KEY)):
             self._grow(growth)
 
@@ -127,6 +104,22 @@ class Rollup:
                 )
                 if growth is not None:
                     self._grow(growth)
+        if message.restated:
+            self._restate(message, wall_ms)
+
+    def take_restatements(self) -> list[Restatement]:
+        """Return what changed in closed periods since the last time."""
+        told, self._restatements = self._restatements, []
+        return told
+
+    def _restate(self, message: CellsMessage, wall_ms: int) -> None:
+        """Tell what late events and corrections changed, of frames that were not told of before."""
+        partition, now_ms = message.partition, self.clock_ms(wall_ms)
+        told = self._restated.get(partition, -1)
+        noted = [note for note in message.restated if note.offset > told]
+        if noted and now_ms is not None:
+            self._restatements += self._restater.restatements(partition, noted, self.series, now_ms, wall_ms)
+            self._restated[partition] = max(note.offset for note in noted)
 
     def clock_ms(self, wall_ms: int) -> int | None:
         """Return the end of what counts, exclusive (see :meth:`Upstream.clock_ms`)."""
@@ -191,7 +184,7 @@ class Rollup:
     def checkpoint(self) -> tuple[int, list[tuple[bytes, bytes | None]], tuple[bytes, bytes]]:
         """Return the position, the changelog records of what changed, and the marker to write after them."""
         self._expire()
-        marker = _Marker(STATE_VERSION, self.position, self._upstream.newest_ms)
+        marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restated)
         return self.position, self._cells.take_unsaved(self.position), (MARKER_KEY, pack(self.position, marker))
 
     def counts(self, dims: str, measures: tuple[str, ...], start_ms: int, end_ms: int) -> tuple[int, ...]:

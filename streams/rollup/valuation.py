@@ -10,17 +10,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.kpi import KpiValue, Quality, Unit, dims_key
+from schemas.kpi import KpiValue, Quality, Unit, dims_key, parse_dims
 from schemas.windows import WINDOWS
-from streams.plan import Plan
 from streams.publication import Published
 from streams.rollup.goals import GROUPING, Goals
 from streams.rollup.series import Series, Timeline
 from streams.rollup.upstream import RollupRules
-from streams.rollup.values import UNKNOWN, Computed, WindowKpi, compile_kpis
+from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi
 from streams.rollup.worklist import Work
-from streams.time import Calendar, Span, iso
-from streams.worktime import WorkTime
+from streams.time import Span, iso
 
 CLASSES: Final = "\0abc_class"
 """In place of a dimension key: the classes that the global series is split into."""
@@ -58,33 +56,28 @@ class Valuation:
     """Values of one owner's series.
 
     Args:
-        plan: The catalogue in force.
-        calendar: Days and periods of the business zone.
-        worktime: Working time of periods.
-        rules: What formulas need of the settings.
+        kpis: The KPIs of every grouping.
+        rules: The reporting currency.
         timeline: The windows at present.
         series: The owner's series, by dimension key.
-        has_goals: Whether it owns all that goals may be about.
+        goals: Of the owner of the global series; the others have none.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        calendar: Calendar,
-        worktime: WorkTime,
+        kpis: Mapping[str, KpisOfWindows],
         rules: RollupRules,
         timeline: Timeline,
         series: Mapping[str, Series],
-        *,
-        has_goals: bool,
+        goals: Goals | None,
     ) -> None:
-        self._kpis = compile_kpis(plan, rules)
+        self._kpis = kpis
         self._timeline = timeline
         self._series = series
         self._published: dict[str, _Content] = {}
         self._rankings: dict[tuple[str, int], dict[str, _Ranked]] = {}
         self._reranked: dict[tuple[str, int], None] = {}
-        self._goals = Goals(plan, rules, self._kpis, calendar, worktime) if has_goals else None
+        self._goals = goals
         self._goals_due = False
         self._goals_published: dict[str, _Content] = {}
         self._currency = rules.currency
@@ -183,7 +176,7 @@ class Valuation:
         for key in self._goals_published.keys() - said.keys():
             _, window_name, dims = key.split("|")
             content = _Content(UNKNOWN, None, self._timeline.windows[WINDOWS.index(window_name)].span)
-            yield self._published_goal(key, self._dimensions_of(dims), "ratio", content, revision, stamp)
+            yield self._published_goal(key, parse_dims(dims), "ratio", content, revision, stamp)
         self._goals_published = said
 
     def _published_goal(
@@ -193,10 +186,6 @@ class Valuation:
         currency = self._currency if unit == "money" else None
         value = _value(kpi, window, dimensions, unit, currency, content, revision, stamp)
         return Published(key, kpi, window, dims, value, _json.encode(value))
-
-    @staticmethod
-    def _dimensions_of(dims: str) -> Mapping[str, str]:
-        return Series(dims).dimensions
 
 
 def _key(kpi: WindowKpi, series: Series) -> str:

@@ -1,0 +1,119 @@
+"""What is told once: moments worth celebrating, and restatements of closed windows, each with an id as its key.
+
+They come from messages of the cells topic, so they are acknowledged by Kafka before those are: a crash tells some of
+them again, under the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
+from schemas.moments import Moment
+from schemas.restatements import Restatement
+from schemas.settings import Settings
+from schemas.wire import Win
+from streams.moments import Moments, won
+from streams.publication import Publication
+
+_encoder: Final = msgspec.json.Encoder()
+
+Celebrate = Callable[[Sequence[bytes]], Awaitable[None]]
+
+
+class Outlet:
+    """Sends moments and restatements.
+
+    Args:
+        settings: Names of the topics, and the reporting currency.
+        producer: Its sends must be acknowledged by all replicas.
+        celebrate: Told of the moments that are sent, for the wall.
+    """
+
+    def __init__(self, settings: Settings, producer: AIOKafkaProducer, celebrate: Celebrate) -> None:
+        self._settings = settings
+        self._producer = producer
+        self._celebrate = celebrate
+        self._moments = Moments()
+        self._told: set[int] = set()
+        self._pending: list[tuple[str, str, str, bytes]] = []
+        self._celebrations: list[bytes] = []
+        self._in_flight: set[asyncio.Future[Any]] = set()
+
+    async def restore(self) -> None:
+        """Read which moments were told before; a former owner's as well.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        topic = TopicPartition(self._settings.topics.moments, 0)
+        async for batch in read_to_end(self._settings, [topic]):
+            for record in batch:
+                self._know(record.key.decode())
+
+    def won(self, wins: Iterable[Win]) -> None:
+        """Take deals that were won."""
+        for win in wins:
+            self._tell(won(win, self._settings.money.currency))
+
+    def published(self, publication: Publication) -> None:
+        """Take what is worth celebrating among published values."""
+        for moment in self._moments.of(publication):
+            self._tell(moment)
+
+    def restated(self, restatements: Iterable[Restatement]) -> None:
+        """Take restatements of closed windows."""
+        for restatement in restatements:
+            payload = _encoder.encode(restatement)
+            self._pending.append(
+                (self._settings.topics.restatements, restatement.id, "salespulse.kpi.restated.v1", payload)
+            )
+
+    async def send(self) -> None:
+        """Hand what is pending to the producer."""
+        pending, self._pending = self._pending, []
+        for topic, key, event_type, payload in pending:
+            headers = self._headers(key, event_type)
+            future = await self._producer.send(topic, payload, key.encode(), headers=headers)
+            self._in_flight.add(future)
+        celebrations, self._celebrations = self._celebrations, []
+        if celebrations:
+            await self._celebrate(celebrations)
+
+    async def flush(self) -> None:
+        """Send what is pending, and wait until everything is acknowledged.
+
+        Raises:
+            KafkaError: The broker refused one.
+        """
+        await self.send()
+        sent, self._in_flight = self._in_flight, set()
+        await asyncio.gather(*sent)
+
+    def _know(self, moment_id: str) -> bool:
+        """Remember a moment; False when it was known."""
+        known = hash(moment_id)
+        if known in self._told:
+            return False
+        self._told.add(known)
+        self._moments.known(moment_id)
+        return True
+
+    def _tell(self, moment: Moment) -> None:
+        if self._know(moment.id):
+            payload = _encoder.encode(moment)
+            self._pending.append((self._settings.topics.moments, moment.id, "salespulse.moment.v1", payload))
+            self._celebrations.append(payload)
+
+    def _headers(self, key: str, event_type: str) -> list[tuple[str, bytes]]:
+        return [
+            ("ce_specversion", b"1.0"),
+            ("ce_type", event_type.encode()),
+            ("ce_source", f"/salespulse/{self._settings.app.id}".encode()),
+            ("ce_id", key.encode()),
+            ("content-type", b"application/json"),
+        ]

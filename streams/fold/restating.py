@@ -1,0 +1,61 @@
+"""What an event changed in days that are over: noted event by event, for the log of restatements.
+
+Most events cannot: they are of the running day. Late ones, and those that restate a sale or an invoice, are folded
+with deltas of their own, which are then added to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from schemas.facts import FACTS
+from schemas.rows import KIND, Row
+from schemas.wire import Restated
+from streams.fold.accumulator import Accumulator
+from streams.fold.goals import PREFIX
+from streams.plan import Plan
+
+_RESTATING: Final = frozenset(KIND[name] for name in ("deal.won", "deal.amended", "deal.invoice_paid"))
+
+
+class Restating:
+    """Notes of one log partition.
+
+    Args:
+        plan: Tells measures that go on growing in closed windows, which is no restatement.
+        out: Where contributions go.
+    """
+
+    def __init__(self, plan: Plan, out: Accumulator) -> None:
+        self._out = out
+        self._maturing = frozenset(m.name for m in plan.measures.values() if FACTS[m.fact].maturing)
+        self._noted: list[Restated] = []
+
+    def take(self) -> list[Restated]:
+        """Return what has been noted since the last time."""
+        noted, self._noted = self._noted, []
+        return noted
+
+    def fold(self, row: Row, offset: int, closed_ms: int, fold: Callable[[], bool]) -> bool:
+        """Fold an event, and note what it changes before ``closed_ms``; returns what ``fold`` does."""
+        if row.at_ms >= closed_ms and row.kind not in _RESTATING:
+            return fold()
+        others = self._out.drain()
+        event_id, kind, at_ms = row.event_id, row.kind, row.at_ms
+        folded = fold()
+        mine = self._out.merge_into(others)
+        days: dict[tuple[str, int], dict[str, int]] = {}
+        for (dims, start_ms), sums in mine.items():
+            if 0 < start_ms < closed_ms:
+                delta = days.setdefault((dims, self._out.calendar.day_start(start_ms)), {})
+                for measure, value in sums.items():
+                    delta[measure] = delta.get(measure, 0) + value
+        for (dims, day_ms), delta in days.items():
+            changed = {name: value for name, value in delta.items() if value and self._counts(name)}
+            if changed:
+                self._noted.append(Restated(offset, event_id, kind, at_ms, dims, day_ms, changed))
+        return folded
+
+    def _counts(self, measure: str) -> bool:
+        return measure not in self._maturing and not measure.startswith(PREFIX)
