@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -19,6 +19,7 @@ from streams.rollup.upstream import is_busy
 
 _BEAT_MS: Final = 3_000
 _FORGET_DELAY_MS: Final = 1_000
+_MOST_BYTES: Final = 4_000_000
 _encoder: Final = msgspec.msgpack.Encoder()
 
 Emission = dict[int, list[CellsMessage]]
@@ -45,6 +46,31 @@ class _Arrival(NamedTuple):
     backlog: int
     delay_ms: int
     at_ms: int
+
+
+def _payloads(messages: list[CellsMessage]) -> Iterator[bytes]:
+    """Encode what an owner is told, in halves where it is too much for one record; cells can be taken one by one."""
+    payload = _encoder.encode(messages)
+    if len(payload) <= _MOST_BYTES:
+        yield payload
+    elif len(messages) > 1:
+        half = len(messages) // 2
+        yield from _payloads(messages[:half])
+        yield from _payloads(messages[half:])
+    else:
+        yield from _halves(messages[0], payload)
+
+
+def _halves(message: CellsMessage, payload: bytes) -> Iterator[bytes]:
+    dims = list(message.cells)
+    if len(dims) < 2:
+        yield payload
+        return
+    first = {key: message.cells[key] for key in dims[: len(dims) // 2]}
+    rest = {key: message.cells[key] for key in dims[len(dims) // 2 :]}
+    yield from _payloads([msgspec.structs.replace(message, cells=first, wins=[], restated=[])])
+    # What is told of the cells comes when all of them are there.
+    yield from _payloads([msgspec.structs.replace(message, cells=rest)])
 
 
 class _Share(NamedTuple):
@@ -123,9 +149,10 @@ class Emitter:
     async def send(self, emission: Emission) -> None:
         """Hand an emission to the producer."""
         for owner, messages in emission.items():
-            future = await self._producer.send(self._topic, _encoder.encode(messages), partition=owner)
-            self._in_flight.add(future)
-            future.add_done_callback(self._on_sent)
+            for payload in _payloads(messages):
+                future = await self._producer.send(self._topic, payload, partition=owner)
+                self._in_flight.add(future)
+                future.add_done_callback(self._on_sent)
 
     async def acknowledged(self) -> None:
         """Wait until everything sent so far is acknowledged."""

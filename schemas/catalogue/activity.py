@@ -9,6 +9,8 @@ from schemas.declare import Kpi, ratio, simple
 _CALLS: Final = ("rep", "team", "direction")
 _WEB: Final = ("source", "channel")
 _REPS: Final = ("rep", "team")
+POINTS_FORMULA: Final = "calls + emails_sent + 2 * lead_stage_moves + 2 * deal_stage_moves + 10 * deals_won"
+"""As it is without `kpi.points` in the settings."""
 
 ACTIVITY: Final[tuple[Kpi, ...]] = (
     ratio(
@@ -132,11 +134,24 @@ ACTIVITY: Final[tuple[Kpi, ...]] = (
         "points",
         42,
         "Points",
-        "calls + emails_sent + 2 * lead_stage_moves + 2 * deal_stage_moves + 10 * deals_won",
+        POINTS_FORMULA,
         dimensions=_REPS,
         source="ClickUp",
         doc="Points for what a rep did, by `kpi.points` of the settings.",
         example="2 calls, 3 e-mails, 1 stage move and 1 win: 2 + 3 + 2 + 10 = 17.",
+    ),
+    simple(
+        "points_per_rep",
+        42,
+        "Reps by points",
+        POINTS_FORMULA,
+        type="ranking",
+        ranked=True,
+        dimensions=("rep",),
+        has_global=False,
+        source="ClickUp",
+        doc="Points of a rep, with the rank among all reps: the contest of the day, week or month.",
+        example="17, 12 and 12 points rank 1, 2 and 2.",
     ),
 )
 """Rows 33 to 35, 37 and 42."""

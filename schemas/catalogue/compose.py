@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.catalogue import KPIS
+from schemas.catalogue.activity import POINTS_FORMULA
 from schemas.declare import Kpi
 from schemas.measures import COUNT, MEASURES, Measure
 from schemas.sections import Settings
@@ -33,7 +34,7 @@ def catalogue_of(settings: Settings) -> Catalogue:
     """Return the catalogue in force; all built-in KPIs, where ``catalogue.include`` names none."""
     measures = {measure.name: measure for measure in MEASURES}
     formula = _points_formula({**POINTS, **settings.kpi.points}, measures)
-    kpis = (msgspec.structs.replace(kpi, numerator=formula) if kpi.name == "points" else kpi for kpi in KPIS)
+    kpis = (msgspec.structs.replace(kpi, numerator=formula) if kpi.numerator == POINTS_FORMULA else kpi for kpi in KPIS)
     include = settings.catalogue.include
     return Catalogue(tuple(kpi for kpi in kpis if not include or kpi.name in include), tuple(measures.values()))
 

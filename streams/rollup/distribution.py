@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from streams.time import class_value
 
 Sums = Mapping[str, int]
+_RANKED: Final = ("ranked_customers", "ranked_revenue", "ranked_amount", "ranked_deals")
 
 
-def level(name: str, total: Sums, tail: Sums) -> int:
-    """Return how much is in a state at the end of an interval."""
-    return total.get(name, 0) - tail.get(name, 0)
+Keyed = Mapping[str, Mapping[str, int]]
+"""Keyed measure -> key -> sum."""
 
 
-def keyed_counts(measure: str, held: Sums, later: Sums) -> list[tuple[int, int]]:
-    """Return the size classes of a histogram with their counts, of what is held less what came later."""
-    counts = ((int(key), level(name, held, later)) for key, name in _keys(measure, held))
-    return sorted((size, count) for size, count in counts if count > 0)
+def keyed(held: Sums, later: Sums) -> Keyed:
+    """Sort out the keyed measures of what is held less what came later; one pass for all of them."""
+    found: dict[str, dict[str, int]] = {}
+    for name, count in held.items():
+        measure, hash_sign, key = name.partition("#")
+        if hash_sign:
+            found.setdefault(measure, {})[key] = count
+    for name, count in later.items():
+        measure, hash_sign, key = name.partition("#")
+        if hash_sign:
+            of_measure = found.setdefault(measure, {})
+            of_measure[key] = of_measure.get(key, 0) - count
+    return found
 
 
-def percentile(counts: Sequence[tuple[int, int]], rank: int) -> int | None:
+def percentile(counts: Mapping[str, int], rank: int) -> int | None:
     """Return the nearest rank: the smallest value that at least ``rank`` per cent of the values do not exceed.
 
     Args:
-        counts: Size classes, the smallest first, and how many values each has.
+        counts: Size class -> how many values it has.
         rank: Per cent.
     """
-    wanted = -(-sum(count for _, count in counts) * rank // 100)
+    sizes = sorted((int(size), count) for size, count in counts.items() if count > 0)
+    wanted = -(-sum(count for _, count in sizes) * rank // 100)
     passed = 0
-    for size, count in counts:
+    for size, count in sizes:
         passed += count
         if passed >= wanted:
             return class_value(size)
     return None
 
 
-def lowest(over: str, under: str, ever: Sums, held: Sums, later: Sums) -> tuple[int, int, str] | None:
+def lowest(over: Mapping[str, int], under: Mapping[str, int], keys: Iterable[str]) -> tuple[int, int, str] | None:
     """Return numerator, denominator and key of the lowest ratio of two keyed measures.
 
-    Only keys count that the numerator ever had. Of equal ratios the one with most in the denominator is taken, then
-    the first by name. None: no denominator is above 0.
+    Of equal ratios the one with most in the denominator is taken, then the first by name. None: no denominator is
+    above 0.
 
     Args:
-        over: The keyed measure of the numerators.
-        under: That of the denominators.
-        ever: Sums of all slices.
-        held: What the ratio is of.
-        later: What is to be taken off it.
+        over: Numerators by key.
+        under: Denominators by key.
+        keys: Those that count.
     """
     found: list[tuple[float, int, str, int]] = []
-    for key, name in _keys(over, ever):
-        parts = level(name, held, later), level(f"{under}#{key}", held, later)
+    for key in keys:
+        parts = over.get(key, 0), under.get(key, 0)
         if parts[1] > 0:
             found.append((parts[0] / parts[1], -parts[1], key, parts[0]))
     if not found:
@@ -60,33 +69,39 @@ def lowest(over: str, under: str, ever: Sums, held: Sums, later: Sums) -> tuple[
     return numerator, -denominator, key
 
 
-def class_sums(measure: str, total: Sums, tail: Sums, shares: tuple[int, int]) -> tuple[int, int, int]:
-    """Split the level of a measure that is keyed by revenue into A, B and C.
+def class_sums(levels: Keyed, shares: tuple[int, int]) -> Mapping[str, tuple[int, int, int]]:
+    """Split the levels of measures that are keyed by revenue into A, B and C.
 
     The highest size classes come first: a customer is in A while the revenue *before* it is less than the first share
     (per cent) of all, in B until the second is reached as well, else in C. Within a size class (1 % wide) customers are
     taken as equal.
+
+    Args:
+        levels: Every keyed measure; ``ranked_customers`` and ``ranked_revenue`` say where the borders are.
+        shares: Per cent of A, and of B.
+
+    Returns:
+        Measure -> its three parts.
     """
-    # Who left a size class since is in the tail alone.
-    sizes = sorted({int(key) for sums in (total, tail) for key, _ in _keys("ranked_revenue", sums)}, reverse=True)
-    rows = [
-        tuple(level(f"{name}#{size}", total, tail) for name in ("ranked_customers", "ranked_revenue", measure))
-        for size in sizes
-    ]
-    everything = sum(revenue for _, revenue, _ in rows)
+    revenues, counts = levels.get("ranked_revenue", {}), levels.get("ranked_customers", {})
+    sizes = sorted((size for size in revenues if revenues[size]), key=int, reverse=True)
+    everything = sum(revenues.values())
     borders = (shares[0] * everything, (shares[0] + shares[1]) * everything)
-    split = [0, 0, 0]
+    split = {measure: [0, 0, 0] for measure in _RANKED}
     ahead = 0
-    for customers, revenue, amount in rows:
+    for size in sizes:
+        customers, revenue = counts.get(size, 0), revenues[size]
         passed = 0
-        for place in range(len(split)):
-            until = customers if place == len(borders) else _within(borders[place] - 100 * ahead, customers, revenue)
+        for place in range(3):
+            until = customers if place == 2 else _within(borders[place] - 100 * ahead, customers, revenue)
             until = max(until, passed)
-            # By differences of running shares, so that the classes add up to the whole.
-            split[place] += amount * until // customers - amount * passed // customers if customers else 0
+            for measure in _RANKED if until > passed else ():
+                # By differences of running shares, so that the classes add up to the whole.
+                amount = levels.get(measure, {}).get(size, 0)
+                split[measure][place] += amount * until // customers - amount * passed // customers
             passed = until
         ahead += revenue
-    return split[0], split[1], split[2]
+    return {measure: (parts[0], parts[1], parts[2]) for measure, parts in split.items()}
 
 
 def _within(room: int, customers: int, revenue: int) -> int:
@@ -94,11 +109,3 @@ def _within(room: int, customers: int, revenue: int) -> int:
     if room <= 0 or revenue <= 0:
         return 0
     return min(customers, -(-room * customers // (100 * revenue)))
-
-
-def _keys(measure: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The keys that a keyed measure has among names, each with its name."""
-    prefix = f"{measure}#"
-    for name in names:
-        if name.startswith(prefix):
-            yield name[len(prefix) :], name

@@ -82,8 +82,8 @@ class Restater:
         keyed = any(kpi.kpi.percentile is not None or kpi.kpi.lowest for kpi in kpis)
         flow = _sum_days(series, span, measures, keyed=keyed)
         tail = _sum_days(series, Span(span.end_ms, 1 << 60), measures, keyed=False)
-        after = WindowSums(flow, tail, series.total, span.end_ms // 1000)
-        before = after._replace(flow=_less(flow, delta), total=_less(series.total, delta))
+        after = WindowSums(flow, tail, series.total, span.end_ms // 1000, 0, {})
+        before = after._replace(flow=_less(flow, delta), total=_less(series.total, delta), memo={})
         for kpi in kpis:
             was, now = kpi.compute(before, None), kpi.compute(after, None)
             if was != now:

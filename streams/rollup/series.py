@@ -191,10 +191,10 @@ class Series:
         flow, tail, previous_flow, previous_tail = self.sums[window]
         total, now_s = self.total, (timeline.end_ms or 0) // 1000
         span, previous, _ = timeline.windows[window]
-        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s)
+        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s, {})
         if previous is None:
             return current, None
-        return current, WindowSums(previous_flow, previous_tail, total, previous.end_ms // 1000, now_s)
+        return current, WindowSums(previous_flow, previous_tail, total, previous.end_ms // 1000, now_s, {})
 
     def sum_between(self, start_ms: int, end_ms: int, resolution: str) -> Sums:
         """Add up the cells of one resolution that start in ``[start_ms, end_ms)``."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Kpi
 from schemas.currencies import exponent
 from schemas.windows import WINDOWS
 from streams.formula import Factor, parse
 from streams.plan import Plan
-from streams.rollup.distribution import Sums, class_sums, keyed_counts, lowest, percentile
+from streams.rollup.distribution import Keyed, Sums, class_sums, keyed, lowest, percentile
 from streams.rollup.upstream import RollupRules
 
 Number = int | float
@@ -33,13 +33,30 @@ class WindowSums(NamedTuple):
         total: Sums of all slices.
         end_s: End of the interval, in seconds.
         now_s: The present, rounded up to 10 s, in seconds.
+        memo: What was found out of these sums once, for several KPIs.
     """
 
     flow: Sums
     tail: Sums
     total: Sums
-    end_s: int = 0
-    now_s: int = 0
+    end_s: int
+    now_s: int
+    memo: dict[str, Any]
+
+    def keyed(self, *, whole: bool) -> Keyed:
+        """Return the keyed measures: of the interval, or of everything until its end."""
+        name = "whole" if whole else "flow"
+        found: Keyed | None = self.memo.get(name)
+        if found is None:
+            found = self.memo[name] = keyed(self.total, self.tail) if whole else keyed(self.flow, {})
+        return found
+
+    def classes(self, shares: tuple[int, int]) -> Mapping[str, tuple[int, int, int]]:
+        """Return the measures of a distribution at the interval's end, split into classes."""
+        found: Mapping[str, tuple[int, int, int]] | None = self.memo.get("classes")
+        if found is None:
+            found = self.memo["classes"] = class_sums(self.keyed(whole=True), shares)
+        return found
 
 
 class Computed(NamedTuple):
@@ -127,17 +144,13 @@ class WindowKpi:
         return divide(self._sum(self._numerator, sums) - base, base)
 
     def _percentile(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
-        whole = self.window == "all"
-        if not (sums.total if whole else sums.flow).get(self._presence[0]):
-            return UNKNOWN
-        held, later = (sums.total, sums.tail) if whole else (sums.flow, {})
-        counts = keyed_counts(self.kpi.numerator, held, later)
+        counts = sums.keyed(whole=self.window == "all").get(self._numerator[0][1][0][1], {})
         return Computed(percentile(counts, self.kpi.percentile or 50), None, None)
 
     def _lowest(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         over, under = (name for _, ((_, name),) in (*self._numerator, *self._denominator))
-        whole = self.window == "all"
-        found = lowest(over, under, sums.total, sums.total if whole else sums.flow, sums.tail if whole else {})
+        parts = sums.keyed(whole=self.window == "all")
+        found = lowest(parts.get(over, {}), parts.get(under, {}), keyed(sums.total, {}).get(over, {}))
         if found is None:
             return UNKNOWN
         numerator, denominator, label = found
@@ -146,15 +159,11 @@ class WindowKpi:
     def _of_class(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         """Return the KPI of one class of a distribution; its formulas name one keyed measure each."""
         place = CLASS_NAMES.index(self.member)
-        numerator = self._class_measure(self._numerator, sums, place)
+        classes = sums.classes(self._rules.abc_shares)
+        numerator = _class_measure(self._numerator, classes, place)
         if not self._denominator:
             return self._amount(numerator)
-        return divide(numerator, self._class_measure(self._denominator, sums, place), self._scale)
-
-    def _class_measure(self, terms: _Terms, sums: WindowSums, place: int) -> int:
-        ((_, ((mode, name),)),) = terms
-        split = class_sums(name, sums.total, sums.tail, self._rules.abc_shares)
-        return sum(split) if mode == _EVERY else split[place]
+        return divide(numerator, _class_measure(self._denominator, classes, place), self._scale)
 
     def _amount(self, numerator: int) -> Computed:
         return Computed(numerator / self._scale if self._scale > 1 else numerator, numerator, None)
@@ -180,7 +189,7 @@ class WindowKpi:
         return f"{plan.presence[name]}@all" if measure.per_window else plan.presence[name]
 
     def _sum(self, terms: _Terms, sums: WindowSums) -> int:
-        flow, tail, total, _, _ = sums
+        flow, tail, total = sums.flow, sums.tail, sums.total
         added = 0
         for coefficient, factors in terms:
             product = coefficient
@@ -200,6 +209,11 @@ class WindowKpi:
         if name == "end_s":
             return sums.end_s
         return sums.now_s if name == "now_s" else self._variables[name]
+
+
+def _class_measure(terms: _Terms, classes: Mapping[str, tuple[int, int, int]], place: int) -> int:
+    ((_, ((mode, name),)),) = terms
+    return sum(classes[name]) if mode == _EVERY else classes[name][place]
 
 
 def divide(numerator: int, denominator: int, scale: int = 1) -> Computed:

@@ -61,7 +61,7 @@ async def test_one_worker_killed_in_the_middle_loses_and_doubles_nothing(product
         await product.run("topics", "create")
         worker = product.start("worker")
         sending = asyncio.create_task(_send(product, _ONE_WORKER, clock))
-        taken = await _until_taken(worker, _ONE_WORKER.count // 2)
+        taken = await _until_taken(product, worker, _ONE_WORKER.count // 2)
         worker.kill()
         await _say_killed(product, taken, _ONE_WORKER, clock)
         worker = product.start("worker")
@@ -79,7 +79,7 @@ async def test_of_two_workers_one_is_killed_and_the_other_takes_over(product: In
             await worker.until_ready()
         clock.say("both workers are ready")
         sending = asyncio.create_task(_send(product, _TWO_WORKERS, clock))
-        taken = await _until_taken(workers[0], _TWO_WORKERS.count // 4)
+        taken = await _until_taken(product, workers[0], _TWO_WORKERS.count // 4)
         workers[0].kill()
         at_kill = await _say_killed(product, taken, _TWO_WORKERS, clock)
 
@@ -102,13 +102,14 @@ async def _send(product: Installation, history: History, clock: Clock) -> None:
     clock.say("all is sent")
 
 
-async def _until_taken(worker: Process, count: int) -> int:
+async def _until_taken(product: Installation, worker: Process, count: int) -> int:
+    """Wait until so many events are taken in, and something is durable."""
     taken = 0
 
     async def enough_taken() -> bool:
         nonlocal taken
         taken = await worker.events_taken()
-        return taken >= count
+        return taken >= count and max((await checkpoints(product.settings)).fences) >= 0
 
     await worker.until(enough_taken, deadline_s=60)
     return taken

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.oracle.settings import OracleSettings
     from tests.oracle.tracks import Span, Tracks
 
-RANKED = {"revenue_per_rep": "revenue", "deals_per_rep": "deals_won"}
+RANKED = {"revenue_per_rep": "revenue", "deals_per_rep": "deals_won", "points_per_rep": "points"}
 CLASSES = ("A", "B", "C")
 
 
