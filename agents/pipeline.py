@@ -30,6 +30,7 @@ from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.wire import CellsMessage
 from streams.fold.partition import LogGapError, PartitionFold
+from streams.history import History
 from streams.plan import Plan
 from streams.publication import Publication
 from streams.rollup.owner import Rollup
@@ -237,6 +238,14 @@ class Pipeline:
                 self.rolled.set()
             else:
                 self._published.add(owner)
+
+    def histories(self) -> Iterable[History]:
+        """Bring the trends of every owner that has published to the present; yields what changed."""
+        now_ms = wall_ms()
+        for owner in sorted(self._published & self.rollups.keys()):
+            history = self.rollups[owner].history(now_ms)
+            if history is not None:
+                yield history
 
     def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
         """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""

@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
-from streams.worktime import work_time
-
 from agents.changelogs import Newest, read_changelogs
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
 from schemas.errors import UnavailableError
+from schemas.playlist import playlist
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import EVENT_DIMENSIONS
@@ -21,8 +20,10 @@ from streams.fold.partition import PartitionFold, Recovered
 from streams.fold.rules import fold_rules
 from streams.plan import Plan
 from streams.rollup.owner import Rollup
+from streams.rollup.trends import trends_of
 from streams.rollup.upstream import rollup_rules
 from streams.time import Calendar
+from streams.worktime import work_time
 
 FOLD_TABLES: Final = ("cells", "accounts", "markers")
 """The tables of a fold, in the order in which a checkpoint writes them."""
@@ -79,6 +80,7 @@ class StateReader:
         self._plan = plan
         self._calendar = Calendar(settings.time.zone, settings.time.week_start)
         self._worktime = work_time(settings, self._calendar)
+        self._trends = trends_of(playlist(settings.wall, plan.kpis))
         self._ends: dict[tuple[str, int], int] = {}
 
     def end(self, table: str, partition: int) -> int:
@@ -133,6 +135,7 @@ class StateReader:
                 rollup_rules(self._settings),
                 has_global=owner == owner_of("", self._settings.kafka.partitions),
                 worktime=self._worktime,
+                trends=self._trends,
             )
             newest = states["rollup", owner]
             rollup.recover(newest.records, newest.repair, starts[owner])

@@ -36,6 +36,7 @@ _EMIT_SHARE: Final = 0.15
 _PUBLISH_SHARE: Final = 0.25
 _WATCH_S: Final = 0.1
 _STOP_S: Final = 8.0
+_TREND_TICKS: Final = 10
 _CANCEL_S: Final = 1.0
 
 
@@ -175,10 +176,15 @@ class Worker:
         async def publish() -> None:
             await self._publish(parts)
 
+        async def trends() -> None:
+            for history in pipeline.histories():
+                await parts.redis.publish_history(history)
+
         self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE, pipeline.is_behind))
         self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE, pipeline.is_behind))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
         self._spawn(every(tick_s, parts.alerting.evaluate))
+        self._spawn(every(_TREND_TICKS * tick_s, trends, pipeline.is_behind))
         self._view = self._spawn(parts.redis.run())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -6,13 +6,14 @@ duplicate or an old owner's message changes nothing. The state is a function of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.kpi import Quality
 from schemas.restatements import Restatement
 from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, pack
+from streams.history import History
 from streams.plan import Plan
 from streams.publication import Publication, Published
 from streams.rollup.cells import Growth, RollupCells
@@ -20,6 +21,7 @@ from streams.rollup.goals import Goals
 from streams.rollup.marker import MARKER_KEY, Marker, read_marker
 from streams.rollup.restating import Restater
 from streams.rollup.series import Change, Series, Timeline
+from streams.rollup.trends import Trend, Trends
 from streams.rollup.upstream import RollupRules, Upstream
 from streams.rollup.valuation import CLASSES, Stamp, Valuation
 from streams.rollup.values import compile_kpis
@@ -44,6 +46,7 @@ class Rollup:
         rules: What else it needs.
         has_global: Whether it owns the global series, and with it all that goals may be about.
         worktime: Working time of the goals' periods; by default Monday to Friday.
+        trends: Series whose history is looked at.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Rollup:
         *,
         has_global: bool,
         worktime: WorkTime | None = None,
+        trends: Sequence[Trend] = (),
     ) -> None:
         self.owner = owner
         self.position = -1
@@ -64,6 +68,7 @@ class Rollup:
         goals = Goals(plan, rules, kpis, calendar, worktime or WorkTime(calendar)) if has_global else None
         self._valuation = Valuation(kpis, rules, self._timeline, self.series, goals)
         self._restater = Restater(kpis, calendar)
+        self._trends = Trends(kpis, calendar, trends)
         self._restatements: list[Restatement] = []
         self._restated: dict[int, int] = {}
         self._upstream = Upstream(rules)
@@ -186,6 +191,14 @@ class Rollup:
         self._expire()
         marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restated)
         return self.position, self._cells.take_unsaved(self.position), (MARKER_KEY, pack(self.position, marker))
+
+    def history(self, wall_ms: int) -> History | None:
+        """Return what changed of the trends since the last time; None before there is anything to say."""
+        now_ms = self.clock_ms(wall_ms)
+        if now_ms is None:
+            return None
+        points, complete = self._trends.points(self.series, now_ms)
+        return History(self.owner, self.position, now_ms, points, complete) if points else None
 
     def counts(self, dims: str, measures: tuple[str, ...], start_ms: int, end_ms: int) -> tuple[int, ...]:
         """Return the sums of some measures between two times, from the finest cells that reach back so far."""

@@ -101,6 +101,7 @@ class WindowKpi:
         self.measures = frozenset((*named, *self._presence))
         # `all` has no start: what is related to the start is unknown.
         self._never = window == "all" and any(mode == _START for _, factors in terms for mode, _ in factors)
+        self.has_levels = any(mode in (_LEVEL, _START, _EVERY) for _, factors in terms for mode, _ in factors)
         self._evaluate = self._evaluation()
 
     def exists(self, total: Sums) -> bool:
