@@ -16,19 +16,23 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 
 class CellUpdate(msgspec.Struct, array_like=True, gc=False):
-    """One cell as it stands at a fence, in full.
+    """What changed of a cell since its last update, as it stands at a fence.
+
+    An update is told in order and before a checkpoint holds what it says, so what came before it is known.
 
     Args:
         resolution: Index into ``RESOLUTIONS``.
         start_ms: Start of the slice.
         fence: Last log offset folded into it.
-        sums: Measure -> integer.
+        sums: Measure -> integer, of the measures that changed; 0 for those that are no more.
+        whole: These are all measures of the cell.
     """
 
     resolution: int
     start_ms: int
     fence: int
     sums: dict[str, int]
+    whole: bool = False
 
 
 class Win(msgspec.Struct, array_like=True, frozen=True, gc=False):

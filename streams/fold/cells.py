@@ -31,6 +31,9 @@ Sums = dict[str, int]
 Slices = dict[int, Sums]
 """Start of the slice -> measure -> integer."""
 
+Changed = dict[int, dict[str, None] | None]
+"""Start of the slice -> the measures that changed; None: all of them."""
+
 _slices_decoder: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
 
 
@@ -71,7 +74,7 @@ class CellStore:
         self.blocks: dict[Place, Block] = {}
         self._calendar = calendar
         self._finest = finest
-        self._changed: dict[Place, set[int]] = {}
+        self._changed: dict[Place, Changed] = {}
         self._unsaved: set[Place] = set()
 
     def add(self, deltas: Deltas, offset: int, newest_ms: int) -> None:
@@ -91,7 +94,7 @@ class CellStore:
                     self._add_to((dims, resolution, block_start), start, sums, offset)
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
-        """Return the cells changed since the last time, in full, by dimension key."""
+        """Return what changed of the cells since the last time, by dimension key."""
         changed, self._changed = self._changed, {}
         updates: dict[str, list[CellUpdate]] = {}
         for place, starts in changed.items():
@@ -100,7 +103,7 @@ class CellStore:
                 continue
             of_dims = updates.setdefault(place[0], [])
             at = max(fence, block.fence)
-            of_dims += (CellUpdate(place[1], start, at, block.slices[start].copy()) for start in sorted(starts))
+            of_dims += (_update(place[1], start, at, block.slices[start], starts[start]) for start in sorted(starts))
         return updates
 
     @property
@@ -150,7 +153,7 @@ class CellStore:
             self.blocks[place] = block
             highest = max(highest, fence)
             if fence > marker_fence:
-                self._changed[place] = set(block.slices)
+                self._changed[place] = dict.fromkeys(block.slices)
                 self._unsaved.add(place)
         self._unsaved.update(parse_place(key) for key in repair)
         return highest
@@ -200,6 +203,18 @@ class CellStore:
         self._unsaved.add(place)
         changed = self._changed.get(place)
         if changed is None:
-            self._changed[place] = {start}
+            changed = self._changed[place] = {}
+        if resolution < _DAY:
+            changed[start] = None  # small cells: to tell them whole is cheaper than to know what changed
+        elif start not in changed:
+            changed[start] = dict.fromkeys(sums)
         else:
-            changed.add(start)
+            names = changed[start]
+            if names is not None:
+                names.update(dict.fromkeys(sums))
+
+
+def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: dict[str, None] | None) -> CellUpdate:
+    if names is None:
+        return CellUpdate(resolution, start_ms, fence, sums.copy(), whole=True)
+    return CellUpdate(resolution, start_ms, fence, {name: sums.get(name, 0) for name in names})

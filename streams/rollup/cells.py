@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.windows import RESOLUTIONS, RETENTION_MS
-from schemas.wire import body_of, fence_of, pack
+from schemas.wire import CellUpdate, body_of, fence_of, pack
 from streams.fold.cells import BLOCK_MS
 
 StoredCell = tuple[int, dict[str, int]]
@@ -61,25 +61,34 @@ class RollupCells:
             block = self._blocks[key] = _decoder.decode(body_of(record))
             self._ahead[key] = fence_of(record)
             for start_ms, (fence, sums) in block.items():
-                yield Growth(key, start_ms, fence, sums)
+                yield Growth(key, start_ms, fence, sums.copy())
         self._unsaved.update(BlockKey.parse(key) for key in repair)
 
-    def take(
-        self, partition: int, dims: str, resolution: int, start_ms: int, fence: int, sums: dict[str, int]
-    ) -> Growth | None:
-        """Take a cell in full; None when what is known of it is as new."""
+    def take(self, partition: int, dims: str, update: CellUpdate) -> Growth | None:
+        """Take what changed of a cell; None when what is known of it is as new."""
+        resolution, start_ms, fence = update.resolution, update.start_ms, update.fence
         key = BlockKey(partition, dims, resolution, start_ms - start_ms % BLOCK_MS[resolution])
         block = self._blocks.get(key)
         if block is None:
             block = self._blocks[key] = {}
-        old_fence, old = block.get(start_ms, (-1, {}))
-        if fence <= old_fence:
+        known = block.get(start_ms)
+        if known is None:
+            sums: dict[str, int] = {}
+        elif fence <= known[0]:
             return None
+        else:
+            sums = known[1]
+        # Only what differs: a KPI whose measures did not change need not be computed.
+        delta = {name: value - sums.get(name, 0) for name, value in update.sums.items() if value != sums.get(name, 0)}
+        if update.whole:
+            delta.update({name: -value for name, value in sums.items() if name not in update.sums})
+            sums = update.sums
+        else:
+            sums.update(update.sums)
+            for name in [name for name in delta if not sums[name]]:
+                del sums[name]
         block[start_ms] = (fence, sums)
         self._unsaved.add(key)
-        # Only what differs: a KPI whose measures did not change need not be computed.
-        delta = {measure: value - old.get(measure, 0) for measure, value in sums.items() if value != old.get(measure)}
-        delta.update({measure: -value for measure, value in old.items() if measure not in sums})
         return Growth(key, start_ms, fence, delta)
 
     @property

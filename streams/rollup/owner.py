@@ -1,7 +1,7 @@
 """The rollup of one partition of the cells topic: cells in, KPI values out.
 
-Cells arrive in full with a fence, so taking the highest fence per log partition and cell is idempotent: a replay, a
-duplicate or an old owner's message changes nothing. The state is a function of what was read of the topic.
+Cells arrive as absolute values with a fence, so taking the highest fence per log partition and cell is idempotent: a
+replay, a duplicate or an old owner's message changes nothing. The state is a function of what was read of the topic.
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ class Rollup:
         self._upstream.hear(message, wall_ms)
         for dims, updates in message.cells.items():
             for update in updates:
-                growth = self._cells.take(
-                    message.partition, dims, update.resolution, update.start_ms, update.fence, update.sums
-                )
+                growth = self._cells.take(message.partition, dims, update)
                 if growth is not None:
                     self._grow(growth)
         if message.restated:
