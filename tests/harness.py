@@ -78,7 +78,17 @@ class PurePipeline:
     def emit(self, wall_ms: int) -> None:
         """Hand changed cells to the rollup."""
         messages = [
-            CellsMessage(fold.partition, fold.fence, fold.newest_ms, 0, 0, None, fold.take_changed())
+            CellsMessage(
+                fold.partition,
+                fold.fence,
+                fold.newest_ms,
+                0,
+                0,
+                None,
+                fold.take_changed(),
+                fold.take_wins(),
+                fold.take_restated(),
+            )
             for fold in self.folds
         ]
         for message in _cells.decode(_encoder.encode(messages)):

@@ -1,0 +1,90 @@
+"""Restatements against the oracle: what a closed day was, what it is, and that nothing changes without one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.restatements import Restatement
+from schemas.settings import settings_from
+from streams.time import iso
+from tests.harness import PurePipeline
+from tests.oracle import OracleSettings
+from tests.oracle.accounts import account_of
+from tests.oracle.catalogue import CATALOGUE
+from tests.oracle.dimensions import facts_by_account
+from tests.oracle.events import instant_ms, read
+from tests.oracle.further_catalogue import FURTHER_CATALOGUE
+from tests.oracle.kpis import KpiValue, Values, evaluate
+from tests.oracle.tracks import Tracks
+from tests.oracle.whole import further_contributions
+from tests.properties.histories import Event, histories
+from tests.properties.profile import examples
+
+DAY_MS = 86_400_000
+# They go on growing (cohorts), or look at other windows than their own.
+_LEFT_OUT = ("cohort_conversion", "revenue_growth")
+_COMPARED = tuple(
+    kpi for kpi in (*CATALOGUE, *FURTHER_CATALOGUE) if kpi.name not in _LEFT_OUT and kpi.percentile is None
+)
+
+# A level changes for good on the day of the change: of the days after it nothing is told.
+_LEVELS = frozenset(
+    kpi.name
+    for kpi in _COMPARED
+    if any(term.strip("<>") != term for term in (*kpi.numerator, *(kpi.denominator or {})))
+)
+
+
+def restatements(before: Sequence[Event], then: Sequence[Event]) -> list[Restatement]:
+    """What events change in days that are over, after others have been folded; one event a frame."""
+    pipeline = PurePipeline(settings_from({"time": {"clock": "event"}}), partitions=1, frame_events=1)
+    pipeline.run(before, wall_ms=0)
+    pipeline.rollup.take_restatements()
+    found: list[Restatement] = []
+    for event in then:
+        pipeline.send([event])
+        pipeline.fold_all()
+        pipeline.emit(0)
+        found += pipeline.rollup.take_restatements()
+    return found
+
+
+def of_day(events: Sequence[Event], end_ms: int) -> Values:
+    """The day that ends at an instant, as all these events make it."""
+    settings = OracleSettings()
+    by_account = facts_by_account(read(events, settings))
+    accounts = [account_of(facts, settings) for name, facts in by_account.items() if name]
+    steps = [step for account in accounts for step in further_contributions(account, settings)]
+    return evaluate(_COMPARED, Tracks(steps), settings, end_ms)
+
+
+@examples(40)
+@given(histories(max_size=20), st.integers(1, 19))
+def test_a_closed_day_changes_from_what_it_was_to_what_it_is(history: list[Event], cut: int) -> None:
+    before, then = history[:cut], history[cut:]
+    if not then:
+        return
+    told: dict[tuple[str, ...], list[Restatement]] = {}
+    for restatement in restatements(before, then):
+        told.setdefault(tuple(restatement.id.split("/", 3)[3].split("|")), []).append(restatement)
+    times = [instant_ms(event["occurred_at"]) for event in history]
+    open_ms = max(times[:cut]) // DAY_MS * DAY_MS
+    for start_ms in range(min(times) // DAY_MS * DAY_MS, open_ms, DAY_MS):
+        was, now = of_day(before, start_ms + DAY_MS), of_day(history, start_ms + DAY_MS)
+        for key, value in now.items():
+            kpi, window, dims = key.split("|")
+            if window == "today" and key in was:
+                chain = told.get((kpi, window, dims, iso(start_ms)))
+                first, last = (chain[0].before, chain[-1].after) if chain else (None, None)
+                if first is not None and last is not None:
+                    assert parts(was[key]) == (first.value, first.numerator, first.denominator), key
+                    assert parts(value) == (last.value, last.numerator, last.denominator), key
+                else:
+                    assert kpi in _LEVELS or parts(was[key]) == parts(value), key
+
+
+def parts(value: KpiValue) -> tuple[float | None, int | None, int | None]:
+    return value["value"], value["numerator"], value["denominator"]
