@@ -51,6 +51,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         kind: What it is.
         title: What stands over it.
+        titled: Whether the settings say so; else it is what its KPI is called.
         size: 1, 2 or 3.
         kpis: Names of the KPIs it is made of: one, or the steps of a funnel, or what goals and classes consist of.
         window: Over which it is shown; of a heat always ``7d``.
@@ -61,6 +62,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: TileKind
     title: str
+    titled: bool = False
     size: int
     kpis: tuple[str, ...]
     window: str
@@ -178,6 +180,7 @@ def _tile(table: Table, known: Mapping[str, Kpi]) -> Tile:
     return Tile(
         kind=kind,
         title=table.text("title", _OTHER_TITLES.get(kind) or _title(kpis[0], by)),
+        titled="title" in table,
         size=table.number("size", sorted(rule.sizes), rule.sizes[0]),
         kpis=names,
         window=window,

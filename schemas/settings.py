@@ -16,7 +16,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas.catalogue import KPIS
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SettingsError
+from schemas.playlist import playlist
 from schemas.sections import (
     Alerts,
     App,
@@ -231,6 +233,7 @@ def _check_catalogue(settings: Settings, origin: str) -> None:
 
 def _check_values(settings: Settings, origin: str) -> None:
     _check_catalogue(settings, origin)
+    playlist(settings.wall, catalogue_of(settings).kpis, origin)
     try:
         zoneinfo.ZoneInfo(settings.time.zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

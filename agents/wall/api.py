@@ -1,4 +1,4 @@
-"""The HTTP API: values, catalogue, alerts and history, straight from Redis."""
+"""The HTTP API: values, catalogue and alerts, straight from Redis."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from agents.wall.parameters import dimensions_of, parse_kpis, parse_query, parse_windows
-from agents.wall.problems import ProblemError
+from agents.wall.parameters import dimensions_of, parse_kpis, parse_query, parse_windows, refuse_others
 from schemas.declare import Kpi
 from schemas.windows import WINDOWS
 from streams.redis_view import Answer, Freshness, RedisReader
@@ -40,11 +39,11 @@ class Api:
 
     async def kpis(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/v1/kpis``."""
-        answer = await self._reader.read(parse_query(request.query, self._kpis))
+        found = await self._reader.read(parse_query(request.query, self._kpis))
         lines = _NDJSON in request.headers.get("Accept", "")
-        parts = _ndjson(answer) if lines else _json(answer)
+        parts = _ndjson(found) if lines else _json(found)
         content_type = _NDJSON if lines else "application/json"
-        if len(answer.series) <= _AT_ONCE:
+        if len(found.series) <= _AT_ONCE:
             return web.Response(body=b"".join(parts), content_type=content_type, headers=_NO_STORE)
         response = web.StreamResponse(headers={**_NO_STORE, "Content-Type": content_type})
         await response.prepare(request)
@@ -56,45 +55,43 @@ class Api:
     async def catalogue(self, _request: web.Request) -> web.StreamResponse:
         """``GET /api/v1/catalogue``."""
         kpis = self._in_force
-        return _answer({"kpis": kpis, "windows": WINDOWS, "dimensions": dimensions_of(kpis)})
+        return answer({"kpis": kpis, "windows": WINDOWS, "dimensions": dimensions_of(kpis)})
 
     async def alerts(self, _request: web.Request) -> web.StreamResponse:
         """``GET /api/v1/alerts``."""
         alerts = await self._reader.alerts()
-        return _answer({"alerts": [msgspec.Raw(payload) for payload in alerts.values()]})
+        return answer({"alerts": [msgspec.Raw(payload) for payload in alerts.values()]})
 
-    async def history(self, request: web.Request) -> web.StreamResponse:
-        """``GET /api/v1/history``."""
+    async def recent(self, request: web.Request) -> web.StreamResponse:
+        """``GET /api/v1/recent``: how global series have moved lately, as far as they were sampled."""
+        refuse_others(request.query, ("kpi", "window", "token"))
         names = parse_kpis(request.query, self._kpis)
-        if not names:
-            raise ProblemError(
-                400, "missing-parameter", "A parameter is missing", "kpi: say which, such as kpi=revenue"
-            )
         series = [
             {"kpi": name, "window": window, "points": [msgspec.Raw(point) for point in points]}
             for window in parse_windows(request.query)
             for name in names
             if (points := await self._reader.recent(name, window))
         ]
-        return _answer({"series": series})
+        return answer({"series": series})
 
 
-def _json(answer: Answer) -> Iterator[bytes]:
-    head = msgspec.json.encode(envelope(answer.freshness))
+def _json(found: Answer) -> Iterator[bytes]:
+    head = msgspec.json.encode(envelope(found.freshness))
     yield head[:-1] + b',"series":['
-    for start in range(0, len(answer.series), _AT_ONCE):
-        yield (b"," if start else b"") + b",".join(_payloads(answer, start))
+    for start in range(0, len(found.series), _AT_ONCE):
+        yield (b"," if start else b"") + b",".join(_payloads(found, start))
     yield b"]}"
 
 
-def _ndjson(answer: Answer) -> Iterator[bytes]:
-    for start in range(0, len(answer.series), _AT_ONCE):
-        yield b"\n".join(_payloads(answer, start)) + b"\n"
+def _ndjson(found: Answer) -> Iterator[bytes]:
+    for start in range(0, len(found.series), _AT_ONCE):
+        yield b"\n".join(_payloads(found, start)) + b"\n"
 
 
-def _payloads(answer: Answer, start: int) -> Sequence[bytes]:
-    return [payload for _, payload in answer.series[start : start + _AT_ONCE]]
+def _payloads(found: Answer, start: int) -> Sequence[bytes]:
+    return [payload for _, payload in found.series[start : start + _AT_ONCE]]
 
 
-def _answer(document: object) -> web.Response:
+def answer(document: object) -> web.Response:
+    """Return a document as JSON."""
     return web.Response(body=msgspec.json.encode(document), content_type="application/json", headers=_NO_STORE)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 
+from agents.wall.moments import RecentMoments
 from schemas.errors import UnavailableError
 from streams.redis_view import Freshness, Query, RedisReader, Update, entry_order
 
@@ -34,19 +35,31 @@ class Subscriber:
         self.freshness: Freshness | None = None
         self.reset = True
         self.since = "0-0"
-        self._matches = query.matcher()
+        self._matches = {window: query.matcher(window) for window in query.windows}
         self._pending: dict[str, Update] = {}
+        self._moments: list[bytes] = []
 
     def offer(self, freshness: Freshness, entries: list[Update]) -> None:
         """Take what is new."""
         self.freshness = freshness
         for entry in entries:
             kpi, window, dims = entry.key.split("|", 2)
-            if window in self.query.windows and self._matches(kpi, dims):
+            if window in self._matches and self._matches[window](kpi, dims):
                 self._pending[entry.key] = entry
         if len(self._pending) > _MOST_PENDING:
             self.ask_snapshot()
         self.wake.set()
+
+    def celebrate(self, moments: Iterable[bytes]) -> None:
+        """Take moments worth celebrating."""
+        self._moments += moments
+        if self._moments:
+            self.wake.set()
+
+    def take_moments(self) -> list[bytes]:
+        """Take out the moments that it has not been told of yet."""
+        moments, self._moments = self._moments, []
+        return moments
 
     def ask_snapshot(self) -> None:
         """Have a snapshot sent instead of what is pending."""
@@ -74,13 +87,17 @@ class Hub:
         self._news = asyncio.Event()
         self._last_id = ""
         self._shown: Freshness | None = None
+        self._moments = RecentMoments()
 
     @asynccontextmanager
     async def subscribed(self, query: Query) -> AsyncIterator[Subscriber]:
         """Listen to what a query asks for."""
         subscriber = Subscriber(query)
         self._subscribers.add(subscriber)
+        if self._pump_task is not None and self._shown is not None:
+            subscriber.celebrate(self._moments.all(self._shown.now_ms))
         if self._pump_task is None:
+            self._moments = RecentMoments()
             self._pump_task = asyncio.create_task(self._pump(), name="wall-hub")
         try:
             yield subscriber
@@ -121,7 +138,9 @@ class Hub:
             self._show_silence()
             return
         self._last_id = updates.last_id
+        moments = self._moments.take(updates.moments, updates.freshness.now_ms)
         for subscriber in self._subscribers:
+            subscriber.celebrate(moments)
             if updates.gap:
                 subscriber.ask_snapshot()
             elif updates.entries or _differ(self._shown, updates.freshness) or subscriber.reset:

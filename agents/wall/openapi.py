@@ -8,10 +8,12 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from agents.wall.board import Board
 from schemas.alerts import Alert
 from schemas.declare import Kpi
-from schemas.kpi import KpiValue, Quality
+from schemas.kpi import KpiValue, Quality, Unit
 from schemas.windows import WINDOWS
+from streams.history import HistoryStep
 
 Document = dict[str, Any]
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -25,11 +27,15 @@ def openapi(kpis: Mapping[str, Kpi], dimensions: Iterable[str], *, token: bool) 
         dimensions: All of them.
         token: Whether requests need the token of the settings.
     """
-    (value, alert, kpi), schemas = msgspec.json.schema_components((KpiValue, Alert, Kpi), ref_template=_REFERENCE)
+    types = (KpiValue, Alert, Kpi, Board)
+    (value, alert, kpi, board), schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    names = list(dimensions)
     paths: Document = {
-        "/api/v1/kpis": _values(kpis, list(dimensions), value),
-        "/api/v1/stream": _stream(kpis, list(dimensions)),
-        "/api/v1/history": _history(kpis),
+        "/api/v1/kpis": _values(kpis, names, value),
+        "/api/v1/stream": _stream(kpis, names),
+        "/api/v1/recent": _recent(kpis),
+        "/api/v1/history": _history(kpis, names),
+        "/api/v1/wall": {"get": _get("playlist", "What the wall page shows", board) | {"parameters": [_ONE_WINDOW]}},
         "/api/v1/catalogue": {"get": _get("catalogue", "Every KPI and what it is", _object(kpis=_array(kpi)))},
         "/api/v1/alerts": {"get": _get("alerts", "The last transition of every alert", _object(alerts=_array(alert)))},
         "/openapi.json": {"get": _open("openapi", "This document", "application/json")},
@@ -77,20 +83,49 @@ def _stream(kpis: Mapping[str, Kpi], dimensions: list[str]) -> Document:
     description = (
         "Server-sent events: `snapshot` with all values asked for, then `delta` with those that changed, at most one a "
         "second, or with none when only their freshness did. Data: as of /api/v1/kpis, and now_ms, the clock of the "
-        "server. Keep the highest (window_end, revision) of a series."
+        "server. Keep the highest (window_end, revision) of a series. `moment` for a deal won, a rank gained or a goal "
+        "reached within the last minute: id, kind (deal_won, rank_up, goal_reached), occurred_at, title, kpi, window, "
+        "dimensions, value, unit, currency, rank, previous_rank; an id may come twice after a reconnection."
     )
     operation = _open("stream", "Values as they change", "text/event-stream")
     operation["description"] = description
-    operation["parameters"] = _selection(kpis, dimensions)
+    operation["parameters"] = [*_selection(kpis, dimensions), _WALL]
     operation["responses"]["400"] = {"$ref": "#/components/responses/Problem"}
     return {"get": operation}
 
 
-def _history(kpis: Mapping[str, Kpi]) -> Document:
+def _recent(kpis: Mapping[str, Kpi]) -> Document:
     point = {"type": "array", "prefixItems": [{"type": "integer"}, {"type": ["number", "null"]}], "minItems": 2}
     series = _object(kpi={"type": "string"}, window={"type": "string"}, points=_array(point))
-    operation = _get("history", "Recent values of global series, oldest first", _object(series=_array(series)))
+    summary = "How global series have moved lately: [ms, value] of now and then, oldest first"
+    operation = _get("recent", summary, _object(series=_array(series)))
     operation["parameters"] = [_list("kpi", "Names of KPIs.", list(kpis)) | {"required": True}, _WINDOW]
+    return {"get": operation}
+
+
+def _history(kpis: Mapping[str, Kpi], dimensions: list[str]) -> Document:
+    integer: Document = {"type": ["integer", "null"]}
+    start = {"type": "string", "format": "date-time", "description": "Start of the hour or local day."}
+    point = _object(start=start, value={"type": ["number", "null"]}, numerator=integer, denominator=integer)
+    text: Document = {"type": "string"}
+    series = _object(
+        kpi=text,
+        dimensions={"type": "object", "additionalProperties": text},
+        unit={"enum": list(get_args(Unit))},
+        currency={"type": ["string", "null"]},
+        points=_array(point),
+    )
+    steps = {"enum": list(get_args(HistoryStep))}
+    body = _object(**_ENVELOPE, step=steps, series=_array(series))
+    operation = _get("history", "What series were hour by hour or day by day, oldest first", body)
+    operation["description"] = (
+        "Kept of the series that trends and heats of the wall show: the last 8 days by the hour, the last 35 by the "
+        "day. The last point is of the running hour or day."
+    )
+    operation["responses"]["404"] = {"$ref": "#/components/responses/Problem"}
+    step = _PARAMETER | {"name": "step", "description": "Left out: 1d.", "schema": steps}
+    wanted = _list("kpi", "Names of KPIs.", list(kpis)) | {"required": True}
+    operation["parameters"] = [wanted, step, _where(dimensions)]
     return {"get": operation}
 
 
@@ -103,15 +138,19 @@ def _selection(kpis: Mapping[str, Kpi], dimensions: list[str]) -> list[Document]
         _list(
             "by", "Dimensions to break down by; several: pairs; `*`: all series; left out: global.", [*dimensions, "*"]
         ),
-        {
-            "name": "where",
-            "in": "query",
-            "description": "Only series with this value; may stand several times.",
-            "schema": {"type": "array", "items": {"type": "string", "pattern": "^[a-z_]+:.+$"}},
-            "explode": True,
-            "example": ["rep:r-7"],
-        },
+        _where(dimensions),
     ]
+
+
+def _where(dimensions: list[str]) -> Document:
+    pattern = f"^({'|'.join(dimensions)}):.+$"
+    return _PARAMETER | {
+        "name": "where",
+        "description": "Only series with this value; may stand several times.",
+        "schema": {"type": "array", "items": {"type": "string", "pattern": pattern}},
+        "explode": True,
+        "example": ["rep:r-7"],
+    }
 
 
 def _list(name: str, description: str, allowed: list[str] | None) -> Document:
@@ -126,6 +165,17 @@ def _list(name: str, description: str, allowed: list[str] | None) -> Document:
     }
 
 
+_PARAMETER: Final[Document] = {"in": "query"}
+_WALL: Final[Document] = _PARAMETER | {
+    "name": "wall",
+    "description": "What the playlist of the wall shows, instead of kpi, by and where.",
+    "schema": {"type": "boolean"},
+}
+_ONE_WINDOW: Final[Document] = _PARAMETER | {
+    "name": "window",
+    "description": "Every tile over this window; left out: each over its own.",
+    "schema": {"enum": list(WINDOWS)},
+}
 _WINDOW: Final[Document] = _list("window", "Windows; left out: all.", list(WINDOWS))
 _PATH: Final[Document] = {"name": "path", "in": "path", "required": True, "schema": {"type": "string"}}
 _TIME: Final[Document] = {"type": ["string", "null"], "format": "date-time"}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, cast, get_args
 
 from multidict import MultiMapping
 
 from agents.wall.problems import ProblemError, bad_parameter
 from schemas.declare import Kpi
 from schemas.windows import WINDOWS
+from streams.history import HistoryStep
 from streams.redis_view import Query, Selection
 
 ALIASES: Final = {"kpis": "kpi", "windows": "window"}
-_ALLOWED: Final = ("kpi", "window", "by", "where", "token")
+_ALLOWED: Final = ("kpi", "window", "by", "where", "wall", "token")
+_STEPS: Final = get_args(HistoryStep)
 
 
 def dimensions_of(kpis: Iterable[Kpi]) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ def parse_query(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> Query
     Raises:
         ProblemError: 400, with the parameter, what was found and what is allowed.
     """
-    _refuse_unknown(parameters)
+    refuse_others(parameters, _ALLOWED)
     dimensions = dimensions_of(kpis.values())
     by = _names(parameters, "by")
     for name in by:
@@ -58,12 +60,42 @@ def parse_windows(parameters: MultiMapping[str]) -> tuple[str, ...]:
 
 
 def parse_kpis(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> tuple[str, ...]:
-    """Read ``kpi`` as plain names."""
+    """Read ``kpi`` as plain names, at least one."""
     names = _names(parameters, "kpi", "kpis")
+    if not names:
+        raise ProblemError(400, "missing-parameter", "A parameter is missing", "kpi: say which, such as kpi=revenue")
     for name in names:
         if name not in kpis:
             raise bad_parameter("kpi", name, kpis, "KPI")
     return tuple(dict.fromkeys(names))
+
+
+def parse_where(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> dict[str, str]:
+    """Read ``where`` as the dimensions that series have, and no others."""
+    return _conditions(parameters, dimensions_of(kpis.values()))
+
+
+def parse_step(parameters: MultiMapping[str]) -> HistoryStep:
+    """Read ``step``; a day when it is left out."""
+    step = parameters.get("step", "1d")
+    if step not in _STEPS:
+        raise bad_parameter("step", step, _STEPS, "step")
+    return cast("HistoryStep", step)
+
+
+def parse_flag(parameters: MultiMapping[str], name: str) -> bool:
+    """Read a parameter that is there or not: ``wall``, ``wall=true``."""
+    value = parameters.get(name)
+    if value not in (None, "", "1", "true", "0", "false"):
+        raise bad_parameter(name, value, ("true", "false"), "value")
+    return value not in (None, "0", "false")
+
+
+def refuse_others(parameters: MultiMapping[str], allowed: Sequence[str]) -> None:
+    """Refuse parameters that are none of these; a typing error must not go unnoticed."""
+    for name in parameters:
+        if name not in allowed and not (name in ALIASES and ALIASES[name] in allowed):
+            raise bad_parameter(name, name, allowed, "parameter")
 
 
 def _kpis(
@@ -102,9 +134,3 @@ def _conditions(parameters: MultiMapping[str], dimensions: tuple[str, ...]) -> d
 def _names(parameters: MultiMapping[str], *keys: str) -> tuple[str, ...]:
     texts = (text for key in keys for text in parameters.getall(key, []))
     return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
-
-
-def _refuse_unknown(parameters: MultiMapping[str]) -> None:
-    for name in parameters:
-        if name not in _ALLOWED and name not in ALIASES:
-            raise bad_parameter(name, name, _ALLOWED, "parameter")

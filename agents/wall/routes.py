@@ -12,12 +12,14 @@ from aiohttp import web
 from agents.pages import serve
 from agents.wall.api import Api
 from agents.wall.openapi import openapi
+from agents.wall.pages import Pages
 from agents.wall.parameters import dimensions_of
 from agents.wall.problems import ProblemError, guarded, not_found
 from agents.wall.stream import Stream
 from schemas.catalogue import KPIS
 from schemas.catalogue.compose import catalogue_of
-from schemas.errors import UnavailableError
+from schemas.errors import SalesPulseError, UnavailableError
+from schemas.playlist import playlist
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisReader
@@ -46,11 +48,16 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
     Args:
         settings: ``[redis]``, ``[http]`` and what the page shows.
         reader: The live view; one of its own when not given, which lasts as long as the process.
+
+    Raises:
+        SettingsError: The playlist of the settings makes no sense.
     """
     token = settings.http.token
-    kpis = {kpi.name: kpi for kpi in KPIS}
+    kpis, in_force = {kpi.name: kpi for kpi in KPIS}, catalogue_of(settings).kpis
     view = reader if reader is not None else RedisReader(settings)
-    api, stream = Api(view, kpis, catalogue_of(settings).kpis), Stream(settings, view, kpis)
+    shown = playlist(settings.wall, in_force)
+    api, pages = Api(view, kpis, in_force), Pages(settings, view, kpis, shown)
+    stream = Stream(settings, view, kpis, shown, pages.version)
     document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))
 
     async def description(_request: web.Request) -> web.StreamResponse:
@@ -70,7 +77,9 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         web.get("/api/v1/kpis", guarded(api.kpis, token)),
         web.get("/api/v1/catalogue", guarded(api.catalogue, token)),
         web.get("/api/v1/alerts", guarded(api.alerts, token)),
-        web.get("/api/v1/history", guarded(api.history, token)),
+        web.get("/api/v1/recent", guarded(api.recent, token)),
+        web.get("/api/v1/history", guarded(pages.history, token)),
+        web.get("/api/v1/wall", guarded(pages.wall, token)),
         web.get("/api/v1/stream", guarded(stream.handle, token)),
         web.get("/openapi.json", description),
         web.get("/healthz", alive),
@@ -106,6 +115,7 @@ async def start_wall(settings: Settings, extra_routes: Sequence[web.RouteDef] = 
 
     Raises:
         UnavailableError: The port is taken.
+        SettingsError: The playlist of the settings makes no sense.
     """
     reader = RedisReader(settings)
     exporter = Exporter(settings)
@@ -117,7 +127,7 @@ async def start_wall(settings: Settings, extra_routes: Sequence[web.RouteDef] = 
     try:
         own = [web.get("/metrics", metrics), *wall_routes(settings, reader)]
         runner, url = await serve(settings, [*extra_routes, *own])
-    except UnavailableError:
+    except SalesPulseError:
         await reader.close()
         raise
     return WallServer(url, runner, reader)

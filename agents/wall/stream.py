@@ -11,12 +11,15 @@ import msgspec
 from aiohttp import web
 
 from agents.wall.api import envelope
+from agents.wall.board import over_window, query_of
 from agents.wall.hub import Hub, Subscriber
-from agents.wall.parameters import parse_query
+from agents.wall.pages import parse_window
+from agents.wall.parameters import parse_flag, parse_query, refuse_others
 from schemas.declare import Kpi
 from schemas.errors import UnavailableError
+from schemas.playlist import Page
 from schemas.settings import Settings
-from streams.redis_view import Freshness, RedisReader, as_stale
+from streams.redis_view import Freshness, Query, RedisReader, as_stale
 
 _EVERY_S: Final = 1.0
 _COMMENT_EVERY_S: Final = 15.0
@@ -35,11 +38,16 @@ class Stream:
         settings: What the page needs to judge freshness by, and the business zone and currency.
         reader: The live view.
         kpis: All, by name.
+        pages: The playlist, for those who want what it shows.
+        version: Of the playlist; a page that was told another loads itself anew.
     """
 
-    def __init__(self, settings: Settings, reader: RedisReader, kpis: Mapping[str, Kpi]) -> None:
+    def __init__(
+        self, settings: Settings, reader: RedisReader, kpis: Mapping[str, Kpi], pages: Sequence[Page], version: str
+    ) -> None:
         self._reader = reader
         self._kpis = kpis
+        self._pages = pages
         self._hub = Hub(reader)
         self._page = {
             "interval_ms": settings.pipeline.stale_after // _INTERVALS_TO_STALE,
@@ -47,12 +55,12 @@ class Stream:
             "watermark_bound_ms": int(settings.time.out_of_orderness) if settings.time.clock == "wall" else None,
             "zone": settings.time.zone,
             "currency": settings.money.currency,
-            "better": {kpi.name: kpi.better for kpi in kpis.values()},
+            "version": version,
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Send events until the client goes."""
-        query = parse_query(request.query, self._kpis)
+        query = self._query(request)
         response = web.StreamResponse(headers=_HEADERS)
         async with self._hub.subscribed(query) as subscriber:
             await response.prepare(request)
@@ -60,9 +68,16 @@ class Stream:
             await self._send_for_ever(response, subscriber)
         return response
 
+    def _query(self, request: web.Request) -> Query:
+        if not parse_flag(request.query, "wall"):
+            return parse_query(request.query, self._kpis)
+        refuse_others(request.query, ("wall", "window", "token"))
+        window = parse_window(request)
+        return query_of(self._pages if window is None else over_window(self._pages, window))
+
     async def _send_for_ever(self, response: web.StreamResponse, subscriber: Subscriber) -> None:
         while True:
-            await response.write(await self._next_event(subscriber))
+            await response.write(await self._next_event(subscriber) + _moments(subscriber))
             await asyncio.sleep(_EVERY_S)
             while not subscriber.wake.is_set():
                 try:
@@ -103,6 +118,15 @@ def _silent(freshness: Freshness | None) -> Freshness:
     return msgspec.structs.replace(last, quality="stale", now_ms=time.time_ns() // 1_000_000)
 
 
+def _moments(subscriber: Subscriber) -> bytes:
+    """Return what is to be celebrated, an event each."""
+    return b"".join(_message(subscriber.since, "moment", moment) for moment in subscriber.take_moments())
+
+
 def _event(name: str, entry_id: str, about: Mapping[str, Any], payloads: Sequence[bytes]) -> bytes:
     data = msgspec.json.encode({**about, "series": [msgspec.Raw(payload) for payload in payloads]})
+    return _message(entry_id, name, data)
+
+
+def _message(entry_id: str, name: str, data: bytes) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (entry_id.encode(), name.encode(), data)

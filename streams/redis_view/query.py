@@ -20,11 +20,13 @@ class Selection(msgspec.Struct, frozen=True):
         kpis: Their names; None: all.
         by: Names of the dimensions, in any order; empty: the global series; ``*``: all series.
         where: Dimension -> value that a series must have; these dimensions belong to ``by`` as well.
+        windows: Those of the query's windows that it is about; None: all of them.
     """
 
     kpis: tuple[str, ...] | None = None
     by: Grouping = ()
     where: dict[str, str] = {}
+    windows: tuple[str, ...] | None = None
 
     @property
     def dimensions(self) -> frozenset[str] | None:
@@ -65,25 +67,30 @@ class Query(msgspec.Struct, frozen=True):
     windows: tuple[str, ...]
     selections: tuple[Selection, ...] = (Selection(),)
 
-    def matcher(self) -> Callable[[str, str], bool]:
+    def matcher(self, window: str) -> Callable[[str, str], bool]:
         """Return whether a series of one of its windows, given as KPI and dimension part, belongs to the answer."""
-        matchers = [selection.matcher() for selection in self.selections]
+        matchers = [selection.matcher() for selection in self._about(window)]
         return matchers[0] if len(matchers) == 1 else lambda kpi, dims: any(match(kpi, dims) for match in matchers)
 
-    def fields(self, known: Iterable[str]) -> tuple[str, ...] | None:
+    def fields(self, window: str, known: Iterable[str]) -> tuple[str, ...] | None:
         """The hash fields that can match, where they can be named; None: the whole hash has to be looked through.
 
         Args:
+            window: One of its windows.
             known: Names of all KPIs.
         """
         everything = tuple(known)
         fields: dict[str, None] = {}
-        for selection in self.selections:
+        for selection in self._about(window):
             dims = selection.exact_dims()
             if dims is None:
                 return None
-            fields.update(dict.fromkeys(f"{kpi}|{dims}" for kpi in selection.kpis or everything))
+            kpis = everything if selection.kpis is None else selection.kpis
+            fields.update(dict.fromkeys(f"{kpi}|{dims}" for kpi in kpis))
         return tuple(fields)
+
+    def _about(self, window: str) -> list[Selection]:
+        return [selection for selection in self.selections if selection.windows is None or window in selection.windows]
 
 
 def pick(
@@ -97,7 +104,7 @@ def pick(
         fields: Field ``kpi|dims`` -> JSON.
         order: Rank of a KPI's name.
     """
-    matches = query.matcher()
+    matches = query.matcher(window)
     found = []
     for field, payload in fields.items():
         kpi, _, dims = field.partition("|")

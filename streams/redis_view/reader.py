@@ -97,21 +97,22 @@ class RedisReader:
 
     async def read(self, query: Query) -> Answer:
         """Read values of several windows, all of one moment."""
-        fields = query.fields(self._kpis)
+        fields = {window: query.fields(window, self._kpis) for window in query.windows}
         async with self._transaction() as pipe:
             _ask_freshness(pipe, self._keys)
             pipe.xrevrange(self._keys.updates, count=1)
-            for window in query.windows:
-                if fields is None:
+            for window, named in fields.items():
+                if named is None:
                     pipe.hgetall(self._keys.window(window))
-                elif fields:
-                    pipe.hmget(self._keys.window(window), fields)
+                elif named:
+                    pipe.hmget(self._keys.window(window), named)
             time, meta, last, *hashes = await pipe.execute()
         freshness = self._judge(time, meta)
         series: list[tuple[str, bytes]] = []
-        for window, found in zip(query.windows, hashes, strict=False):
-            named = _named(found) if fields is None else _held(fields, found)
-            series += pick(query, window, named, lambda kpi: self._order.get(kpi, len(self._order)))
+        asked = ((window, named) for window, named in fields.items() if named != ())
+        for (window, named), found in zip(asked, hashes, strict=True):
+            values = _named(found) if named is None else _held(named, found)
+            series += pick(query, window, values, lambda kpi: self._order.get(kpi, len(self._order)))
         if freshness.stale:
             series = [(key, as_stale(payload)) for key, payload in series]
         return Answer(freshness, series, last[0][0].decode() if last else "0-0")

@@ -29,6 +29,9 @@ WON, LOST, REVENUE = 4238, 2473, 10_005_534_00
 WINDOWS = ("all", "ytd")
 COLUMNS = {"": "", "rep": "sales_agent", "product": "product", "team": "manager", "region": "regional_office"}
 KPIS = ("deals_won", "win_rate", "revenue", "average_ticket")
+WALL = "[[wall.pages]]\ntitle = 'Deals'\n" + "".join(
+    f"[[wall.pages.tiles]]\nkind = 'number'\nkpi = '{kpi}'\n" for kpi in KPIS
+)
 
 
 @dataclass
@@ -84,6 +87,7 @@ def decided(found: dict[tuple[str, str], dict[str, Any]]) -> tuple[int, int]:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One for all tests of this module; the last of them stops it."""
     directory = tmp_path_factory.mktemp("up")
+    directory.joinpath("salespulse.toml").write_text(WALL)
     port = free_port()
     file = str(CRM / "sales_pipeline.csv")
     arguments = ("--no-simulate", "--replay", file, "--mapping", "crm_opportunities", "--port", str(port))
@@ -185,7 +189,7 @@ def metric(lines: list[str], name: str, *labels: str) -> float:
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_the_wall_shows_the_same_numbers(up: Up, window: str, chromium: str, tmp_path: Path) -> None:
     async with Browser(chromium) as browser:
-        page = await browser.open(f"{up.url}/?page=1&window={window}")
+        page = await browser.open(f"{up.url}/?window={window}")
         await page.wait_for(f"{TILES}.deals_won?.number === '4,238'")
         tiles = await page.evaluate(TILES)
         picture = Path(os.environ.get("SALESPULSE_SCREENSHOTS", tmp_path)) / f"wall-crm-{window}.png"

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -18,9 +19,11 @@ from agents.brokers import RedisServer
 from agents.wall import WallServer, start_wall, wall_routes
 from schemas.catalogue import KPIS
 from schemas.settings import Settings, settings_from
+from schemas.windows import HOUR_MS
+from streams.history import History, HistoryPoint, HistoryStep
 from streams.redis_view import RedisSink
 from tests.polling import until
-from tests.publications import kpi_value, publication
+from tests.publications import START_MS, kpi_value, publication
 
 SAID = publication(
     [
@@ -202,6 +205,17 @@ async def test_which_series_are_answered(http: aiohttp.ClientSession, query: str
         ("/api/v1/kpis?windw=ytd", 400, "did you mean window?"),
         ("/api/v1/stream?kpi=nope", 400, "Allowed: revenue"),
         ("/api/v1/history", 400, "kpi=revenue"),
+        ("/api/v1/history?kpi=revenue&step=1hour", 400, "Allowed: 1h, 1d"),
+        ("/api/v1/history?kpi=revenue&window=today", 400, "Allowed: kpi, step, where, token"),
+        ("/api/v1/history?kpi=revenue&where=rep", 400, "where=rep:r-7"),
+        ("/api/v1/history?kpi=win_rate", 404, "No history is kept of win_rate, but of calls, revenue; to have it kept"),
+        ("/api/v1/history?kpi=revenue&where=rep:r-7", 404, "[[wall.pages]]"),
+        ("/api/v1/recent", 400, "kpi=revenue"),
+        ("/api/v1/recent?kpi=revenue&widow=today", 400, "did you mean window?"),
+        ("/api/v1/wall?window=ydt", 400, "did you mean ytd?"),
+        ("/api/v1/wall?window=ytd,all", 400, "such as window=ytd"),
+        ("/api/v1/stream?wall&kpi=revenue", 400, "Allowed: wall, window, token"),
+        ("/api/v1/stream?wall=yes", 400, "Allowed: true, false"),
         ("/api/v1/nope", 404, "/openapi.json"),
         ("/static/../routes.py", 404, ""),
         ("/static/nope.js", 404, "no part of the wall page"),
@@ -233,14 +247,56 @@ async def test_large_answers_are_streamed_whole(http: aiohttp.ClientSession, sin
 
 
 @pytest.mark.asyncio
-async def test_catalogue_alerts_and_history(http: aiohttp.ClientSession, sink: RedisSink) -> None:
+async def test_catalogue_alerts_and_recent_values(http: aiohttp.ClientSession, sink: RedisSink) -> None:
     await sink.publish_alerts({"f1": b'{"fingerprint":"f1","state":"firing"}'})
     await sink.flush()
     catalogue = json.loads(await get(http, "/api/v1/catalogue"))
     assert [kpi["name"] for kpi in catalogue["kpis"]] == [kpi.name for kpi in KPIS]
     assert json.loads(await get(http, "/api/v1/alerts")) == {"alerts": [{"fingerprint": "f1", "state": "firing"}]}
-    history = json.loads(await get(http, "/api/v1/history?kpi=revenue,win_rate&window=today"))
-    assert history["series"][0] == {"kpi": "revenue", "window": "today", "points": [[SAID.clock_ms, 10.5]]}
+    recent = json.loads(await get(http, "/api/v1/recent?kpi=revenue,win_rate&window=today"))
+    assert recent["series"][0] == {"kpi": "revenue", "window": "today", "points": [[SAID.clock_ms, 10.5]]}
+
+
+@pytest.mark.asyncio
+async def test_history_hour_by_hour_and_day_by_day(http: aiohttp.ClientSession, sink: RedisSink) -> None:
+    def point(kpi: str, step: HistoryStep, hour: int, value: float | None) -> HistoryPoint:
+        numerator = None if value is None else round(value * 100)
+        return HistoryPoint(kpi, "", step, START_MS - START_MS % HOUR_MS + hour * HOUR_MS, value, numerator, None)
+
+    points = [point("revenue", "1h", 0, 4.5), point("revenue", "1h", -1, None), point("calls", "1d", 0, 7)]
+    await sink.publish_history(History(SAID.owner, SAID.position, SAID.clock_ms, points, complete=True))
+    await sink.flush()
+    hours = json.loads(await get(http, "/api/v1/history?kpi=revenue&step=1h"))
+    assert hours.keys() == {"as_of", "watermark", "quality", "step", "series"}
+    assert (hours["quality"], hours["step"]) == ("live", "1h")
+    unknown = {"start": "2023-11-14T21:00:00Z", "value": None, "numerator": None, "denominator": None}
+    known = {"start": "2023-11-14T22:00:00Z", "value": 4.5, "numerator": 450, "denominator": None}
+    assert hours["series"] == [
+        {"kpi": "revenue", "dimensions": {}, "unit": "money", "currency": "USD", "points": [unknown, known]}
+    ]
+    days = json.loads(await get(http, "/api/v1/history?kpi=calls,revenue"))
+    assert [(one["kpi"], one["currency"], len(one["points"])) for one in days["series"]] == [
+        ("calls", None, 1),
+        ("revenue", "USD", 0),
+    ]
+
+
+@pytest.mark.asyncio
+async def test_the_playlist_is_that_of_the_settings(valkey: RedisServer) -> None:
+    tiles = [{"kind": "number", "kpi": "revenue", "window": "mtd"}, {"kind": "trend", "kpi": "calls", "where": "rep:a"}]
+    pages = [{"title": "Ours", "tiles": tiles}]
+    wall = await start_wall(settings_of(valkey, wall={"rotate": "5s", "pages": pages}, money={"currency": "JPY"}))
+    async with aiohttp.ClientSession(wall.url) as http:
+        found = json.loads(await get(http, "/api/v1/wall"))
+        assert (found["rotate_ms"], found["minor_per_major"], found["better"]["revenue"]) == (5_000, 1, "higher")
+        (page,) = found["pages"]
+        assert (page["title"], page["columns"], page["rows"]) == ("Ours", 3, 1)
+        assert [tile["place"]["width"] for tile in page["tiles"]] == [1, 2]
+        assert [tile["window"] for tile in page["tiles"]] == ["mtd", "30d"]
+        over = json.loads(await get(http, "/api/v1/wall?window=ytd"))
+        assert [tile["window"] for tile in over["pages"][0]["tiles"]] == ["ytd", "30d"]
+        assert json.loads(await get(http, "/api/v1/history?kpi=calls&where=rep:a"))["series"][0]["points"] == []
+    await wall.stop()
 
 
 @pytest.mark.asyncio
@@ -272,7 +328,16 @@ async def test_without_redis_it_says_so(own_valkey: RedisServer) -> None:
 async def test_a_token_guards_the_api_but_not_health(valkey: RedisServer) -> None:
     wall = await start_wall(settings_of(valkey, http={"port": 0, "token": "s3cret"}))
     async with aiohttp.ClientSession(wall.url) as http:
-        for path in ("kpis", "catalogue", "alerts", "history?kpi=revenue", "stream", "nope"):
+        for path in (
+            "kpis",
+            "catalogue",
+            "alerts",
+            "history?kpi=revenue",
+            "recent?kpi=revenue",
+            "wall",
+            "stream",
+            "no",
+        ):
             assert json.loads(await get(http, f"/api/v1/{path}", 401))["title"] == "A token is needed"
         await get(http, "/api/v1/kpis", 401, Authorization="Bearer wrong")
         await get(http, "/api/v1/kpis", Authorization="Bearer s3cret")
@@ -304,10 +369,11 @@ async def test_the_openapi_document_is_valid_and_tells_of_every_route(http: aioh
 @pytest.mark.usefixtures("sink")
 async def test_answers_are_as_the_document_says(http: aiohttp.ClientSession) -> None:
     document = json.loads(await get(http, "/openapi.json"))
-    for path in ("/api/v1/kpis", "/api/v1/catalogue", "/api/v1/alerts", "/api/v1/history", "/readyz"):
+    for path in ("kpis", "catalogue", "alerts", "recent", "history", "wall"):
+        path = f"/api/v1/{path}"  # noqa: PLW2901
         responses = document["paths"][path]["get"]["responses"]
         schema = responses["200"]["content"]["application/json"]["schema"]
-        answer = json.loads(await get(http, f"{path}?kpi=revenue" if "history" in path else path))
+        answer = json.loads(await get(http, f"{path}?kpi=revenue" if path.endswith(("history", "recent")) else path))
         jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
 
 
@@ -436,3 +502,51 @@ async def test_a_stream_from_before_the_first_value(http: aiohttp.ClientSession,
         assert values_of(data) == {"revenue|today|": 10.5}
         assert data["quality"] == "live"
         await sink.close()
+
+
+@pytest.mark.asyncio
+async def test_the_stream_of_the_wall_has_what_its_playlist_shows_and_moments(
+    valkey: RedisServer,
+) -> None:
+    tiles = [
+        {"kind": "number", "kpi": "revenue", "where": "rep:r-1"},
+        {"kind": "ranking", "kpi": "revenue", "by": "team", "window": "ytd"},
+    ]
+    settings = settings_of(valkey, wall={"pages": [{"title": "Ours", "tiles": tiles}]})
+    sink, wall = RedisSink(settings), await start_wall(settings)
+    await sink.publish(SAID)
+    now = datetime.now(UTC)
+    moments = [
+        json.dumps(
+            {"id": f"m{seconds}", "kind": "deal_won", "occurred_at": (now - timedelta(seconds=seconds)).isoformat()}
+        )
+        for seconds in (3_600, 61, 5)
+    ]
+    await sink.publish_moments([moment.encode() for moment in moments])
+    await sink.flush()
+    async with aiohttp.ClientSession(wall.url) as http:
+        version = json.loads(await get(http, "/api/v1/wall"))["version"]
+        async with http.get("/api/v1/stream?wall") as response:
+            events = Events(response)
+            name, data = await events.next()
+            assert (name, data["page"]["version"]) == ("snapshot", version)
+            assert values_of(data) == {"revenue|today|r-1": 1}
+            while name != "moment":
+                name, data = await events.next()
+            assert data == json.loads(moments[2]), "and not what happened longer ago"
+            async with http.get("/api/v1/stream?wall=true&window=today") as second:
+                late = Events(second)
+                found = [await late.next(), await late.next()]
+                assert values_of(found[0][1]) == {"revenue|today|r-1": 1, "revenue|today|": 7}
+                assert [name for name, _ in found] == ["snapshot", "moment"], "who comes a little later sees it too"
+            told = json.dumps({"id": "new", "kind": "goal_reached", "occurred_at": now.isoformat()}).encode()
+            await sink.publish_moments([told, moments[2].encode()])
+            await sink.flush()
+            names = {}
+            while "new" not in names:
+                name, data = await events.next()
+                names[data.get("id")] = name
+            assert names["new"] == "moment"
+            assert "m5" not in names, "it was told already"
+    await wall.stop()
+    await sink.close()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from schemas.catalogue import KPIS
 from schemas.errors import SettingsError
-from schemas.playlist import PLACES, PLACES_OF_SIZE, Page, Tile, history_series, playlist
-from schemas.settings import settings_from
+from schemas.playlist import PLACES, PLACES_OF_SIZE, Page, Tile, TileKind, history_series, playlist
+from schemas.sections import Wall
+from schemas.settings import load_settings, settings_from
+from tests.readme import block
 
 
 def read(*pages: dict[str, Any]) -> tuple[Page, ...]:
-    return playlist(settings_from({"wall": {"pages": list(pages)}}).wall, KPIS)
+    return playlist(Wall(pages=pages), KPIS)
 
 
 def tile(**fields: Any) -> Tile:
@@ -26,7 +30,7 @@ def test_a_tile_says_little_and_means_all() -> None:
         kind="number", title="Revenue", size=1, kpis=("revenue",), window="today"
     )
     assert tile(kind="number", kpi="win_rate", window="qtd", where="rep:r: 7", title="Ann", size=2) == Tile(
-        kind="number", title="Ann", size=2, kpis=("win_rate",), window="qtd", where={"rep": "r: 7"}
+        kind="number", title="Ann", titled=True, size=2, kpis=("win_rate",), window="qtd", where={"rep": "r: 7"}
     )
     assert tile(kind="ranking", kpi="revenue", by="team").title == "Revenue by team"
     assert (tile(kind="trend", kpi="calls").window, tile(kind="trend", kpi="calls").step) == ("30d", "1d")
@@ -100,18 +104,19 @@ def test_what_is_wrong_with_a_page_is_one_line(page: dict[str, Any], said: str) 
 
 
 def test_our_own_playlist_is_valid_and_all_of_it_is_shown_where_all_kpis_are_in_force() -> None:
-    pages = playlist(settings_from({}).wall, KPIS)
-    assert pages
+    pages = playlist(Wall(), KPIS)
+    assert len(pages) >= 5
     for page in pages:
         assert sum(PLACES_OF_SIZE[tile.size] for tile in page.tiles) <= PLACES
+    assert {tile.kind for page in pages for tile in page.tiles} == set(get_args(TileKind))
     assert {("revenue", ""), ("calls", "")} <= set(history_series(pages))
 
 
 def test_our_own_playlist_goes_as_far_as_the_kpis_in_force() -> None:
     kpis = [kpi for kpi in KPIS if kpi.name in ("revenue", "calls")]
-    pages = playlist(settings_from({}).wall, kpis)
+    pages = playlist(Wall(), kpis)
     assert {name for page in pages for tile in page.tiles for name in tile.kpis} == {"revenue", "calls"}
-    assert playlist(settings_from({}).wall, []) == ()
+    assert playlist(Wall(), []) == ()
 
 
 def test_history_is_needed_of_what_trends_and_heats_show() -> None:
@@ -123,3 +128,33 @@ def test_history_is_needed_of_what_trends_and_heats_show() -> None:
         {"title": "B", "tiles": [{"kind": "heat", "kpi": "calls"}, {"kind": "number", "kpi": "revenue"}]},
     )
     assert history_series(shown) == (("calls", "team=a%3Db"), ("calls", ""))
+
+
+def test_a_wrong_playlist_is_found_when_the_settings_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text('[[wall.pages]]\ntitle = "A"\n[[wall.pages.tiles]]\nkind = "number"\nkpi = "win_rat"\n')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, {})
+    assert str(caught.value).startswith(f"{file}: wall.pages.tiles.kpi (page 1, tile 1): found 'win_rat'; did you mean")
+    document = {"wall": {"pages": [{"title": "A", "tiles": [{"kind": "goal"}]}]}, "catalogue": {"include": ["calls"]}}
+    with pytest.raises(SettingsError, match=r"needs target_attainment.*catalogue\.include"):
+        settings_from(document)
+
+
+def test_how_long_a_page_is_shown_is_a_duration() -> None:
+    assert settings_from({"wall": {"rotate": "1m"}}).wall.rotate == 60_000
+    with pytest.raises(SettingsError, match=r"wall\.rotate: found 20; expected a duration"):
+        settings_from({"wall": {"rotate": 20}})
+    with pytest.raises(SettingsError, match=r"wall\.rotat: no such setting; did you mean wall\.rotate"):
+        settings_from({"wall": {"rotat": "20s"}})
+    with pytest.raises(SettingsError, match=r"wall\.pages: found 3; expected `array`"):
+        settings_from({"wall": {"pages": 3}})
+
+
+def test_the_example_of_the_readme_shows_what_its_comments_say() -> None:
+    settings = settings_from(tomllib.loads(block("settings: wall")), "README.md")
+    north, funnel = playlist(settings.wall, KPIS)
+    assert [tile.title for tile in north.tiles] == ["Our revenue", "Goal", "Deals won by rep", "Win rate"]
+    assert north.tiles[1].where == {"target": "north-2025"}
+    assert north.tiles[3].step == "1d"
+    assert len(funnel.tiles[0].kpis) == 4

@@ -40,9 +40,18 @@ def test_what_a_selection_takes(selection: Selection, belongs: list[dict[str, st
 
 
 def test_fields_are_named_where_they_can_be() -> None:
-    query = Query(("today",), (Selection(("b",)), Selection(where={"rep": "x,y"})))
-    assert query.fields(("a", "b")) == ("b|", "a|rep=x%2Cy", "b|rep=x%2Cy")
-    assert Query(("today",), (Selection(by=("rep",)),)).fields(("a",)) is None
+    query = Query(("today", "ytd"), (Selection(("b",)), Selection(where={"rep": "x,y"}, windows=("ytd",))))
+    assert query.fields("today", ("a", "b")) == ("b|",)
+    assert query.fields("ytd", ("a", "b")) == ("b|", "a|rep=x%2Cy", "b|rep=x%2Cy")
+    assert Query(("today",), (Selection(by=("rep",)),)).fields("today", ("a",)) is None
+
+
+def test_a_selection_may_be_about_some_of_the_windows() -> None:
+    query = Query(("today", "ytd"), (Selection(("a",), windows=("today",)), Selection(("b",), ("rep",))))
+    today, ytd = query.matcher("today"), query.matcher("ytd")
+    assert (today("a", ""), ytd("a", "")) == (True, False)
+    assert today("b", "rep=x")
+    assert ytd("b", "rep=x")
 
 
 def test_answers_are_in_order_of_the_catalogue_then_of_the_dimensions() -> None:

@@ -6,6 +6,7 @@ const cents = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumF
 const compact = [4, 3, 2].map(
   (digits) => new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: digits }),
 );
+const MULTIPLE = 2; // from here on a ratio is read as "3.20×" and not as "320%"
 export const NBSP = "\u00a0";
 export const DASH = "–";
 
@@ -14,19 +15,33 @@ export function candidates(value, unit) {
   if (value === null || value === undefined) return [DASH];
   const short = compact.map((form) => form.format(value));
   if (unit === "money") return [cents.format(value), whole.format(value), ...short];
-  if (unit === "ratio") return [2, 1, 0].map((digits) => `${(value * 100).toFixed(digits)}%`);
+  if (unit === "ratio" && Math.abs(value) >= MULTIPLE) return [2, 1, 0].map((digits) => `${value.toFixed(digits)}×`);
+  if (unit === "ratio") return percents(value);
   if (unit === "seconds") return durations(value);
   return [Number.isInteger(value) ? whole.format(value) : cents.format(value), ...short];
 }
 
-// The value to the last digit: money with its currency, a ratio as its two parts, else nothing more to say.
-export function exact(value, currency) {
-  if (value.value === null) return "unknown";
-  if (value.unit === "money") return `${cents.format(value.value)} ${value.currency ?? currency}`;
-  if (value.unit === "ratio" && value.denominator !== null) {
-    return `${whole.format(value.numerator)} of ${whole.format(value.denominator)}`;
-  }
-  return "";
+export function percents(share) {
+  return [2, 1, 0].map((digits) => `${(share * 100).toFixed(digits)}%`);
+}
+
+// The value to the last digit: money with its currency, a ratio as its two parts where they are of one kind ("count"
+// or "money"), else nothing more to say.
+export function exact(value, board) {
+  if (value.value === null) return value.denominator === 0 ? "unknown: no cases yet" : "unknown";
+  if (value.unit === "money") return money(value.value, value.currency);
+  const kind = board.parts[value.kpi];
+  if (value.unit !== "ratio" || !kind || value.denominator === null) return "";
+  const scale = kind === "money" ? board.minor_per_major : 1;
+  return partOf(value.numerator / scale, value.denominator / scale);
+}
+
+export function money(amount, currency) {
+  return `${cents.format(amount)} ${currency}`;
+}
+
+export function partOf(part, all, after = "") {
+  return `${whole.format(part)} of ${whole.format(all)}${after && ` ${after}`}`;
 }
 
 // At most six characters. In a list all are written alike, as the greatest of them demands.
@@ -46,9 +61,9 @@ export function comparison(value, better) {
   return { arrow: up ? "up" : "down", words: `${up ? "up" : "down"} ${size(value)}`, tone };
 }
 
-function size({ unit, difference, change }) {
+function size({ unit, value, difference, change }) {
   const by = Math.abs(difference);
-  if (unit === "ratio") return `${(by * 100).toFixed(1)} points`;
+  if (unit === "ratio" && Math.abs(value) < MULTIPLE) return `${(by * 100).toFixed(1)} points`;
   if (change === null) return `by ${short(by, unit)}`;
   const percent = Math.abs(change) * 100;
   return percent < 1000 ? `${percent.toFixed(1)}%` : `${whole.format(percent / 100)} times`;
@@ -56,7 +71,8 @@ function size({ unit, difference, change }) {
 
 function durations(seconds) {
   const steps = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
-  const at = Math.min(3, steps.findIndex(([length]) => seconds >= length) + 4) % 4;
+  const found = steps.findIndex(([length]) => seconds >= length);
+  const at = found < 0 ? 3 : found;
   const [length, name] = steps[at];
   const first = Math.floor(seconds / length);
   const next = steps[at + 1];
@@ -65,16 +81,34 @@ function durations(seconds) {
   return next && rest ? [`${coarse} ${rest}${NBSP}${next[1]}`, coarse] : [coarse];
 }
 
+// A name as it stands in a field, made readable: "first_meeting" is "First meeting".
+export function pretty(name) {
+  const words = name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 export function clock(ms, zone, withSeconds = false) {
   const second = withSeconds ? "2-digit" : undefined;
   return new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second }).format(ms);
 }
 
+export function dayAndMonth(ms, zone) {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" }).format(ms);
+}
+
+export function weekday(ms, zone) {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: zone, weekday: "short" }).format(ms);
+}
+
+// The local day, as a text that sorts.
+export function day(ms, zone) {
+  return new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" }).format(ms);
+}
+
 // A moment: the time alone when it is of this day, else with its date.
 export function moment(ms, nowMs, zone, withSeconds = false) {
-  const day = (at) => new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" }).format(at);
   const time = clock(ms, zone, withSeconds);
-  return day(ms) === day(nowMs) ? time : `${day(ms)} ${time}`;
+  return day(ms, zone) === day(nowMs, zone) ? time : `${day(ms, zone)} ${time}`;
 }
 
 export function age(ms) {

@@ -1,98 +1,80 @@
-// A deal won, a new leader: shown once each. While history is read again nothing is shown, and what it brings back is
-// not new: deals are counted over all time, and only more than ever before is a win.
+// Deals won, ranks gained, goals reached: each is shown once, for some seconds, over the heading and never over a number.
 
-import { element } from "./dom.js";
-import { short } from "./format.js";
+import { element, svgElement } from "./dom.js";
+import { percents, short } from "./format.js";
 
+const FRESH_MS = 60000;
 const SHOWN_MS = 7000;
-const PAUSE_MS = 20000; // on a busy floor: what comes meanwhile is shown together
-const PIECES = 28;
+const PAUSE_MS = 1000;
+const MANY = 4; // so many that wait are told together
+
+const ICONS = {
+  deal_won: "M12 1l3.2 7.2 7.8.8-5.9 5.2 1.7 7.7L12 18l-6.8 3.9 1.7-7.7L1 9l7.8-.8z",
+  rank_up: "M12 2 22 13h-6v9H8v-9H2z",
+  goal_reached: "M4 1h3v2h14l-4 5 4 5H7v10H4z",
+};
 
 export class Moments {
-  #most = null;
-  #revenue = 0;
-  #byRep = new Map();
-  #leader = null;
-  #announced = new Set();
-  #won = nothingWon();
-  #promoted = null;
-  #timer = null;
+  #waiting = [];
+  #known = new Set();
+  #busy = false;
 
-  constructor(node) {
+  constructor(node, store) {
     this.node = node;
+    this.store = store;
   }
 
-  // Looks at what a snapshot or delta has brought.
-  look(store, boardWindow) {
-    if (store.freshness.quality !== "live") return;
-    this.#wins(store);
-    this.#leaders(store, boardWindow);
-    if (this.#timer === null) this.#next();
+  hear(moment) {
+    if (this.#known.has(moment.id) || !this.#isFresh(moment)) return;
+    this.#known.add(moment.id);
+    this.#waiting.push(moment);
+    this.#next();
   }
 
-  #wins(store) {
-    const count = store.get("deals_won", "all")?.value;
-    if (count === undefined || count === null) return;
-    const revenue = store.get("revenue", "all")?.value ?? 0;
-    const byRep = new Map(store.ranking("deals_won", "rep", "all").map(([rep, value]) => [rep, value.value ?? 0]));
-    if (this.#most !== null && count > this.#most) {
-      this.#won.deals += count - this.#most;
-      this.#won.money += revenue - this.#revenue;
-      for (const [rep, deals] of byRep) if (deals > (this.#byRep.get(rep) ?? 0)) this.#won.reps.add(rep);
-      this.#won.currency = store.page.currency;
-    }
-    this.#most = count; // it never falls while live, unless the world has been made anew
-    this.#revenue = revenue;
-    this.#byRep = byRep;
-  }
-
-  #leaders(store, window) {
-    const [first, second] = store.ranking("revenue", "rep", window);
-    if (!first || !(first[1].value > (second?.[1].value ?? 0))) return;
-    const [leader, value] = first;
-    const key = `${value.window_start}|${leader}`;
-    if (this.#leader !== null && this.#leader !== leader && !this.#announced.has(key)) {
-      this.#promoted = leader;
-    }
-    this.#announced.add(key);
-    this.#leader = leader;
+  #isFresh(moment) {
+    return this.store.now() - Date.parse(moment.occurred_at) < FRESH_MS;
   }
 
   #next() {
-    const { deals, money, reps, currency } = this.#won;
-    this.#timer = null;
-    if (deals) {
-      const names = reps.size <= 3 ? [...reps].join(", ") : `${reps.size} reps`;
-      const gain = money > 0 ? `+${short(money, "money")} ${currency}` : "";
-      this.#won = nothingWon();
-      this.#show(deals === 1 ? "Deal won" : `${deals} deals won`, [names, gain].filter(Boolean).join(" · "), pieces());
-    } else if (this.#promoted !== null) {
-      const leader = this.#promoted;
-      this.#promoted = null;
-      this.#show("New number one", leader, []);
+    if (this.#busy) return;
+    this.#waiting = this.#waiting.filter((moment) => this.#isFresh(moment));
+    const wins = this.#waiting.filter(({ kind }) => kind === "deal_won");
+    if (wins.length >= MANY) {
+      this.#waiting = this.#waiting.filter(({ kind }) => kind !== "deal_won");
+      this.#show("deal_won", `${wins.length} deals won`, together(wins));
+    } else if (this.#waiting.length) {
+      const moment = this.#waiting.shift();
+      this.#show(moment.kind, moment.title, worth(moment));
     }
   }
 
-  #show(title, text, decoration) {
+  #show(kind, title, text) {
+    this.#busy = true;
     this.node.dataset.shown = String(Number(this.node.dataset.shown ?? 0) + 1);
-    this.node.replaceChildren(element("strong", {}, title), element("span", {}, text), ...decoration);
+    this.node.dataset.kind = kind;
+    const icon = svgElement("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svgElement("path", { d: ICONS[kind] ?? ICONS.deal_won }));
+    this.node.replaceChildren(icon, element("strong", {}, title), element("span", {}, text));
     this.node.hidden = false;
-    this.#timer = setTimeout(() => {
-      this.node.hidden = true;
-      this.#timer = setTimeout(() => this.#next(), PAUSE_MS);
-    }, SHOWN_MS);
+    setTimeout(() => this.#hide(), SHOWN_MS);
+  }
+
+  #hide() {
+    this.node.hidden = true;
+    setTimeout(() => {
+      this.#busy = false;
+      this.#next();
+    }, PAUSE_MS);
   }
 }
 
-function nothingWon() {
-  return { deals: 0, money: 0, reps: new Set(), currency: "" };
+function worth({ kind, value, unit, currency }) {
+  if (value === null || value === undefined) return "";
+  if (kind === "goal_reached") return percents(value)[2];
+  const amount = short(value, unit);
+  return unit === "money" ? `${kind === "deal_won" ? "+" : ""}${amount} ${currency}` : amount;
 }
 
-function pieces() {
-  return Array.from({ length: PIECES }, (_, index) => {
-    const piece = element("i", { "aria-hidden": "true" });
-    piece.style.left = `${((index * 37) % PIECES) * (100 / PIECES)}%`;
-    piece.style.animationDelay = `${((index * 53) % 25) / 10}s`;
-    return piece;
-  });
+function together(wins) {
+  const total = wins.reduce((sum, { value }) => sum + (value ?? 0), 0);
+  return total > 0 ? `+${short(total, "money", 1e6)} ${wins[0].currency}` : "";
 }

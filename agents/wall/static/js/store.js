@@ -3,7 +3,7 @@
 export class Store {
   values = new Map();
   freshness = { as_of: null, watermark: null, quality: "stale" };
-  page = { interval_ms: 1700, ttl_ms: 120000, watermark_bound_ms: null, zone: "UTC", currency: "", better: {} };
+  page = { interval_ms: 1700, ttl_ms: 120000, watermark_bound_ms: null, zone: "UTC", currency: "", version: null };
   serverAheadMs = 0;
   heard = false;
 
@@ -23,18 +23,26 @@ export class Store {
     return taken;
   }
 
-  get(kpi, window, dims = "") {
-    return this.values.get(`${kpi}|${window}|${dims}`);
+  get(kpi, window, dimensions = {}) {
+    return this.values.get(keyOf({ kpi, window, dimensions }));
   }
 
-  // All values of a KPI by one dimension, highest first; unknown ones last.
-  ranking(kpi, dimension, window) {
+  // All values of a KPI by one dimension, where the others have a certain value: [value of the dimension, KPI value].
+  by(dimension, kpi, window, where = {}) {
     const found = [];
+    const conditions = Object.entries(where);
     for (const value of this.values.values()) {
-      if (value.kpi === kpi && value.window === window && dimension in value.dimensions) {
-        found.push([value.dimensions[dimension], value]);
-      }
+      if (value.kpi !== kpi || value.window !== window || !(dimension in value.dimensions)) continue;
+      const names = Object.keys(value.dimensions);
+      if (names.length !== conditions.length + 1) continue;
+      if (conditions.every(([name, text]) => value.dimensions[name] === text)) found.push([value.dimensions[dimension], value]);
     }
+    return found;
+  }
+
+  // The same, highest first; unknown ones last.
+  ranking(dimension, kpi, window, where = {}) {
+    const found = this.by(dimension, kpi, window, where);
     return found.sort(([one, a], [other, b]) => (b.value ?? -Infinity) - (a.value ?? -Infinity) || one.localeCompare(other));
   }
 
@@ -50,9 +58,9 @@ export class Store {
   }
 }
 
-export function keyOf(value) {
-  const dims = Object.entries(value.dimensions).map(([name, text]) => `${name}=${text}`);
-  return `${value.kpi}|${value.window}|${dims.sort().join(",")}`;
+export function keyOf({ kpi, window, dimensions }) {
+  const dims = Object.entries(dimensions).map(([name, text]) => `${name}=${text}`);
+  return `${kpi}|${window}|${dims.sort().join(",")}`;
 }
 
 function isNewer(known, value) {

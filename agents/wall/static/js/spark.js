@@ -1,9 +1,9 @@
-// Sparklines: what a series has been lately. Seeded from the server's history, continued from the stream.
+// Sparklines: how a series has moved lately. Seeded from what the server remembers, continued from the stream.
 
 const MOST = 480;
 const LINE = "#c9d2dc";
 
-export class Trend {
+export class Spark {
   #times = [];
   #values = [];
   #plot = null;

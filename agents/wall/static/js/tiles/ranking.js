@@ -1,0 +1,41 @@
+// A ranking: a KPI by one dimension, the highest first.
+
+import { DASH, exact, pretty, short } from "../format.js";
+import { inWindow } from "../windows.js";
+import { RowsTile } from "./rows.js";
+
+export class RankingTile extends RowsTile {
+  #ranking(store) {
+    const { by, kpis, window, where } = this.spec;
+    return store.ranking(by, kpis[0], window, where);
+  }
+
+  hasValues(store) {
+    return this.#ranking(store).length > 0;
+  }
+
+  render(store, expired) {
+    const ranking = this.#ranking(store);
+    const shown = ranking.slice(0, this.most());
+    const best = Math.max(0, ...shown.map(([, value]) => value.value ?? 0));
+    const rows = shown.map(([name, value]) => {
+      const rank = value.rank ?? rankOf(value, ranking);
+      return {
+        key: name,
+        mark: String(rank),
+        rank,
+        name,
+        share: best > 0 ? (value.value ?? 0) / best : 0,
+        number: expired || value.value === null ? DASH : short(value.value, value.unit, best),
+        exact: [expired ? "no data" : exact(value, this.board) || "\u00a0"],
+      };
+    });
+    this.show(rows, expired ? "no data" : `Nothing by ${pretty(this.spec.by).toLowerCase()} ${inWindow(this.spec.window)}`);
+    return [];
+  }
+}
+
+// Equals share a rank: 1, 2, 2, 4.
+function rankOf(value, ranking) {
+  return 1 + ranking.filter(([, other]) => (other.value ?? -Infinity) > (value.value ?? -Infinity)).length;
+}
