@@ -1,73 +1,20 @@
-"""The counting plan: which measures a fact adds to, under which groupings. Made once from catalogue and measures."""
+"""The plan of a catalogue: its KPIs, the measures they are computed from, and the groupings those are counted under."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
 
 from schemas.catalogue import KPIS, Kpi
 from schemas.errors import CatalogueError
-from schemas.facts import ATTRIBUTE_COLUMNS, FACTS, QUANTITY_COLUMNS
-from schemas.kpi import escape
+from schemas.facts import FACTS
 from schemas.measures import COUNT, MEASURES, Measure
-from schemas.rows import COLUMNS, EVENT_TYPES, Row
-from schemas.windows import EVENT_DIMENSIONS, RESOLUTIONS, ROLLING_MS, WINDOW_RESOLUTION, WINDOWS
+from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS
+from streams.counting import GLOBAL, CountingPlan, names_in
 from streams.formula import measures_of
 
-GLOBAL: Final = ""
-FIXED: Final = -1
-COMBINED: Final = -2
-_MOST_COUNTINGS: Final = 50_000
 
-
-class Op(NamedTuple):
-    """Add one of a fact's integers to a measure; ``slot`` 0 is the count, 1.. the fact's quantities."""
-
-    measure: str
-    slot: int
-
-
-class SizedOp(NamedTuple):
-    """Add one of a fact's integers to a measure's size class, which is that of the quantity in ``by``."""
-
-    measure: str
-    slot: int
-    by: int
-
-
-class Grouped(NamedTuple):
-    """What a fact adds under one grouping.
-
-    Args:
-        by: The event dimension it is grouped by; ``FIXED``: the key is known already; ``COMBINED``: see ``parts``.
-        key: The dimension key, where it is fixed.
-        parts: In alphabetical order of their names, indexes of event dimensions and ready ``name=value``.
-        ops: Plain measures.
-        sized: Histograms.
-    """
-
-    by: int
-    key: str
-    parts: tuple[int | str, ...]
-    ops: tuple[Op, ...]
-    sized: tuple[SizedOp, ...]
-
-
-Counting = tuple[Grouped, ...]
-"""What facts of one name and attributes add to, grouping by grouping."""
-
-
-class PlainFact(NamedTuple):
-    """How an event is counted as it came in: attributes and quantities by which columns of its row."""
-
-    name: str
-    attributes: Callable[[Row], tuple[Any, ...]] | None
-    quantities: tuple[str, ...]
-
-
-class Plan:
-    """Measures and the groupings they are kept under.
+class Plan(CountingPlan):
+    """What a catalogue needs counted.
 
     Args:
         kpis: The catalogue in force.
@@ -79,114 +26,34 @@ class Plan:
 
     def __init__(self, kpis: Sequence[Kpi] = KPIS, measures: Iterable[Measure] = MEASURES) -> None:
         self.kpis = tuple(kpis)
-        self.measures = {measure.name: measure for measure in measures}
-        self.presence = dict(self._presence())
-        self.groupings = {name: frozenset(found) for name, found in self._groupings().items()}
-        self.finest = dict(self._finest())
+        known = {measure.name: measure for measure in measures}
+        self.presence = dict(_presence(known))
+        groupings = self._needed(known)
+        super().__init__(known, {name: frozenset(found) for name, found in groupings.items()})
         self.levels = frozenset(self._levels())
-        self._of_fact: dict[str, list[Measure]] = {}
-        for measure in self.measures.values():
-            if self.groupings[measure.name]:
-                self._of_fact.setdefault(measure.fact, []).append(measure)
-        self.plain = tuple(self._plain(event_type) for event_type in EVENT_TYPES)
-        self._counting: dict[tuple[str, ...], Counting] = {}
 
     def measure_names(self, kpi: Kpi) -> tuple[str, ...]:
         """Return the measures a KPI is computed from."""
         formulas = (kpi.numerator, kpi.denominator, kpi.fallback_denominator, kpi.needs)
         return tuple(dict.fromkeys(name for formula in formulas for name in measures_of(formula)))
 
-    def counting(self, fact: str, *attributes: str | None) -> Counting:
-        """Return what a fact with these attributes (in the order of its declaration) adds to."""
-        key = (fact, *(value or "" for value in attributes))
-        found = self._counting.get(key)
-        if found is None:
-            if len(self._counting) >= _MOST_COUNTINGS:
-                self._counting.clear()
-            attributes_of = dict(zip(FACTS[fact].attributes, key[1:], strict=False))
-            found = self._counting[key] = tuple(self._make_counting(fact, attributes_of))
-        return found
+    def counted_for(self, kpi: Kpi) -> dict[str, set[str]]:
+        """Return the measures that a KPI needs counted, those that tell its series exist too, and their groupings."""
+        # Classes are made of what is kept globally.
+        wanted = {GLOBAL} if kpi.class_of else {*kpi.groupings}
+        names = self.measure_names(kpi)
+        return {counted: wanted for name in names for counted in (name, self.presence.get(name, name))}
 
-    def _plain(self, event_type: str) -> PlainFact | None:
-        """How events of a type count as they came; None where nothing counts them."""
-        measures = self._of_fact.get(event_type)
-        if not measures:
-            return None
-        columns = COLUMNS[event_type]
-        # Attributes that nothing looks at are left out, or every text of an event would be a counting of its own.
-        used = {name for m in measures for name in (*m.where, m.keyed_by, *_names(self.groupings[m.name]))}
-        texts = [column for column in ATTRIBUTE_COLUMNS if column in columns]
-        while texts and columns[texts[-1]] not in used:
-            texts.pop()
-        getter = _getter(texts) if texts else None
-        return PlainFact(event_type, getter, tuple(column for column in QUANTITY_COLUMNS if column in columns))
-
-    def _presence(self) -> Iterable[tuple[str, str]]:
-        """Measure -> the count of the same facts: a series exists where that is not 0.
-
-        A quantity may well be 0 (a gift), and a level falls to 0, so where no such count is declared one is added.
-        """
-        counts = {(m.fact, *sorted(m.where.items())): m.name for m in self.measures.values() if _is_presence(m)}
-        for measure in tuple(self.measures.values()):
-            if measure.base_only:
-                continue
-            facts = (measure.fact, *sorted(measure.where.items()))
-            if facts not in counts:
-                counts[facts] = f"{measure.name}_count"
-                quantity = "entries" if measure.is_level else COUNT
-                self.measures[counts[facts]] = Measure(counts[facts], measure.fact, quantity, measure.where)
-            yield measure.name, counts[facts]
-
-    def _make_counting(self, fact: str, attributes: dict[str, str]) -> Iterable[Grouped]:
-        measures = [
-            measure
-            for measure in self._of_fact.get(fact, ())
-            if all(attributes.get(name) in allowed for name, allowed in measure.where.items())
-        ]
-        for grouping in sorted({grouping for measure in measures for grouping in self.groupings[measure.name]}):
-            parts = tuple(_part(name, attributes) for name in _names({grouping}))
-            if "" in parts:  # an attribute that this fact does not state
-                continue
-            here = [measure for measure in measures if grouping in self.groupings[measure.name]]
-            ops = tuple(Op(_stored(m, attributes), _slot(m, m.quantity)) for m in here if not m.is_sized)
-            sized = tuple(SizedOp(m.name, _slot(m, m.quantity), _slot(m, m.keyed_by)) for m in here if m.is_sized)
-            fixed = [part for part in parts if isinstance(part, str)]
-            if len(fixed) == len(parts):
-                yield Grouped(FIXED, ",".join(fixed), (), ops, sized)
-            elif len(parts) == 1 and isinstance(parts[0], int):
-                yield Grouped(parts[0], "", (), ops, sized)
-            else:
-                yield Grouped(COMBINED, "", parts, ops, sized)
-
-    def _groupings(self) -> dict[str, set[str]]:
-        groupings: dict[str, set[str]] = {name: set() for name in self.measures}
+    def _needed(self, measures: dict[str, Measure]) -> dict[str, set[str]]:
+        groupings: dict[str, set[str]] = {name: set() for name in measures}
         for kpi in self.kpis:
-            # Classes are made of what is kept globally.
-            wanted = {GLOBAL} if kpi.class_of else {*kpi.groupings}
             for name in self.measure_names(kpi):
                 if name not in groupings:
                     raise CatalogueError(f"KPI {kpi.name}: no measure is called {name!r}")
-                self._check_dimensions(kpi, self.measures[name], wanted)
+            for name, wanted in self.counted_for(kpi).items():
+                _check_dimensions(kpi, measures[name], wanted)
                 groupings[name] |= wanted
-                groupings[self.presence.get(name, name)] |= wanted
         return groupings
-
-    @staticmethod
-    def _check_dimensions(kpi: Kpi, measure: Measure, groupings: set[str]) -> None:
-        known = {*EVENT_DIMENSIONS, *FACTS[measure.fact].attributes}
-        for dimension in _names(groupings):
-            if dimension not in known:
-                raise CatalogueError(
-                    f"KPI {kpi.name}: its measure {measure.name} is of {measure.fact!r} facts, which have no "
-                    f"{dimension!r}; allowed: {', '.join(sorted(known))}"
-                )
-
-    def _finest(self) -> Iterable[tuple[str, int]]:
-        """Stored measure -> index of the finest resolution that it has cells of, where that is not the first."""
-        for measure in self.measures.values():
-            if measure.per_window:
-                for window in WINDOWS:
-                    yield f"{measure.name}@{window}", RESOLUTIONS.index(WINDOW_RESOLUTION[window])
 
     def _levels(self) -> Iterable[str]:
         """Stored measures that are levels: those of level facts, and of windows that roll."""
@@ -197,33 +64,32 @@ class Plan:
                 yield measure.name
 
 
+def _presence(measures: dict[str, Measure]) -> Iterable[tuple[str, str]]:
+    """Measure -> the count of the same facts: a series exists where that is not 0.
+
+    A quantity may well be 0 (a gift), and a level falls to 0, so where no such count is declared one is added.
+    """
+    counts = {(m.fact, *sorted(m.where.items())): m.name for m in measures.values() if _is_presence(m)}
+    for measure in tuple(measures.values()):
+        if measure.base_only:
+            continue
+        facts = (measure.fact, *sorted(measure.where.items()))
+        if facts not in counts:
+            counts[facts] = f"{measure.name}_count"
+            quantity = "entries" if measure.is_level else COUNT
+            measures[counts[facts]] = Measure(counts[facts], measure.fact, quantity, measure.where)
+        yield measure.name, counts[facts]
+
+
 def _is_presence(measure: Measure) -> bool:
     return measure.quantity == ("entries" if measure.is_level else COUNT) and not measure.keyed_by
 
 
-def _slot(measure: Measure, quantity: str) -> int:
-    if quantity == COUNT:
-        return 0
-    return 1 + FACTS[measure.fact].quantities.index(quantity)
-
-
-def _stored(measure: Measure, attributes: dict[str, str]) -> str:
-    return f"{measure.name}#{attributes.get(measure.keyed_by, '')}" if measure.keyed_by else measure.name
-
-
-def _names(groupings: Iterable[str]) -> list[str]:
-    """The dimension names in groupings, in alphabetical order."""
-    return sorted({name for grouping in groupings if grouping for name in grouping.split(",")})
-
-
-def _part(name: str, attributes: dict[str, str]) -> int | str:
-    """The index of an event dimension, or ``name=value`` of an attribute; empty where the fact has no such value."""
-    if name in EVENT_DIMENSIONS:
-        return EVENT_DIMENSIONS.index(name)
-    value = attributes.get(name)
-    return f"{name}={escape(value)}" if value else ""
-
-
-def _getter(columns: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
-    get = operator.attrgetter(*columns)
-    return get if len(columns) > 1 else lambda row: (get(row),)
+def _check_dimensions(kpi: Kpi, measure: Measure, groupings: set[str]) -> None:
+    known = {*EVENT_DIMENSIONS, *FACTS[measure.fact].attributes}
+    for dimension in names_in(groupings):
+        if dimension not in known:
+            raise CatalogueError(
+                f"KPI {kpi.name}: its measure {measure.name} is of {measure.fact!r} facts, which have no "
+                f"{dimension!r}; allowed: {', '.join(sorted(known))}"
+            )

@@ -8,7 +8,6 @@ from zlib import crc32
 
 import msgspec
 import orjson
-from streams.worktime import work_time
 
 from schemas.catalogue.compose import catalogue_of
 from schemas.decode import decode
@@ -24,6 +23,7 @@ from streams.publication import Published
 from streams.rollup.owner import Rollup
 from streams.rollup.upstream import rollup_rules
 from streams.time import Calendar
+from streams.worktime import work_time
 
 GROUPINGS = ("", "rep")
 _encoder = msgspec.msgpack.Encoder()

@@ -9,8 +9,8 @@ from schemas.kpi import escape
 from schemas.rows import Row
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
 from schemas.wire import Win
+from streams.counting import COMBINED, FIXED, Counting, CountingPlan, Op, SizedOp
 from streams.fold.rules import FoldRules
-from streams.plan import COMBINED, FIXED, Counting, Op, Plan, SizedOp
 from streams.time import Calendar, size_class
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
@@ -35,7 +35,7 @@ class Accumulator:
         rules: Horizons, limits and stages.
     """
 
-    def __init__(self, plan: Plan, calendar: Calendar, rules: FoldRules) -> None:
+    def __init__(self, plan: CountingPlan, calendar: Calendar, rules: FoldRules) -> None:
         self.plan = plan
         self.calendar = calendar
         self.rules = rules
@@ -228,7 +228,7 @@ class Accumulator:
             cell[stored] = cell.get(stored, 0) + integers[slot]
 
 
-def _window_measures(plan: Plan, fact: str) -> tuple[tuple[str, str], ...]:
+def _window_measures(plan: CountingPlan, fact: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (window, f"{measure.name}@{window}")
         for measure in plan.measures.values()

@@ -201,11 +201,15 @@ class CellStore:
                 else:
                     del cell[measure]
         self._unsaved.add(place)
+        self._note_changed(place, start, sums)
+
+    def _note_changed(self, place: Place, start: int, sums: Sums) -> None:
+        """Remember what is to be told: small cells whole, as that is cheaper than to know what changed."""
         changed = self._changed.get(place)
         if changed is None:
             changed = self._changed[place] = {}
-        if resolution < _DAY:
-            changed[start] = None  # small cells: to tell them whole is cheaper than to know what changed
+        if place[1] < _DAY:
+            changed[start] = None
         elif start not in changed:
             changed[start] = dict.fromkeys(sums)
         else:

@@ -15,12 +15,12 @@ import msgspec
 from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
 from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Restated, Win, body_of, fence_of, pack
+from streams.counting import CountingPlan
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
 from streams.fold.restating import Restating
 from streams.fold.rules import FoldRules
-from streams.plan import Plan
 from streams.time import Calendar
 
 MARKER_KEY: Final = b"marker"
@@ -79,7 +79,7 @@ class PartitionFold:
         rules: Horizons, limits and stages.
     """
 
-    def __init__(self, partition: int, plan: Plan, calendar: Calendar, rules: FoldRules) -> None:
+    def __init__(self, partition: int, plan: CountingPlan, calendar: Calendar, rules: FoldRules) -> None:
         self.partition = partition
         self.fence = -1
         self.newest_ms: int | None = None

@@ -12,9 +12,9 @@ from typing import Final
 from schemas.facts import FACTS
 from schemas.rows import KIND, Row
 from schemas.wire import Restated
+from streams.counting import CountingPlan
 from streams.fold.accumulator import Accumulator
 from streams.fold.goals import PREFIX
-from streams.plan import Plan
 
 _RESTATING: Final = frozenset(KIND[name] for name in ("deal.won", "deal.amended", "deal.invoice_paid"))
 
@@ -27,7 +27,7 @@ class Restating:
         out: Where contributions go.
     """
 
-    def __init__(self, plan: Plan, out: Accumulator) -> None:
+    def __init__(self, plan: CountingPlan, out: Accumulator) -> None:
         self._out = out
         self._maturing = frozenset(m.name for m in plan.measures.values() if FACTS[m.fact].maturing)
         self._noted: list[Restated] = []

@@ -1,0 +1,164 @@
+"""What the fold counts: which measures a fact adds to, under which groupings."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from schemas.facts import ATTRIBUTE_COLUMNS, FACTS, QUANTITY_COLUMNS
+from schemas.kpi import escape
+from schemas.measures import COUNT, Measure
+from schemas.rows import COLUMNS, EVENT_TYPES, Row
+from schemas.windows import EVENT_DIMENSIONS, RESOLUTIONS, WINDOW_RESOLUTION, WINDOWS
+
+GLOBAL: Final = ""
+FIXED: Final = -1
+COMBINED: Final = -2
+_MOST_COUNTINGS: Final = 50_000
+
+
+class Op(NamedTuple):
+    """Add one of a fact's integers to a measure; ``slot`` 0 is the count, 1.. the fact's quantities."""
+
+    measure: str
+    slot: int
+
+
+class SizedOp(NamedTuple):
+    """Add one of a fact's integers to a measure's size class, which is that of the quantity in ``by``."""
+
+    measure: str
+    slot: int
+    by: int
+
+
+class Grouped(NamedTuple):
+    """What a fact adds under one grouping.
+
+    Args:
+        by: The event dimension it is grouped by; ``FIXED``: the key is known already; ``COMBINED``: see ``parts``.
+        key: The dimension key, where it is fixed.
+        parts: In alphabetical order of their names, indexes of event dimensions and ready ``name=value``.
+        ops: Plain measures.
+        sized: Histograms.
+    """
+
+    by: int
+    key: str
+    parts: tuple[int | str, ...]
+    ops: tuple[Op, ...]
+    sized: tuple[SizedOp, ...]
+
+
+Counting = tuple[Grouped, ...]
+"""What facts of one name and attributes add to, grouping by grouping."""
+
+
+class PlainFact(NamedTuple):
+    """How an event is counted as it came in: attributes and quantities by which columns of its row."""
+
+    name: str
+    attributes: Callable[[Row], tuple[Any, ...]] | None
+    quantities: tuple[str, ...]
+
+
+class CountingPlan:
+    """Measures and the groupings they are kept under.
+
+    Args:
+        measures: By name. Their order is the order in which a cell gets them, so equal state needs an equal order.
+        groupings: Measure -> dimension names joined by commas; empty for what is counted globally.
+    """
+
+    def __init__(self, measures: Mapping[str, Measure], groupings: Mapping[str, frozenset[str]]) -> None:
+        self.measures = dict(measures)
+        self.groupings = dict(groupings)
+        self.finest = dict(self._finest())
+        self._of_fact: dict[str, list[Measure]] = {}
+        for measure in self.measures.values():
+            if self.groupings[measure.name]:
+                self._of_fact.setdefault(measure.fact, []).append(measure)
+        self.plain = tuple(self._plain(event_type) for event_type in EVENT_TYPES)
+        self._counting: dict[tuple[str, ...], Counting] = {}
+
+    def counting(self, fact: str, *attributes: str | None) -> Counting:
+        """Return what a fact with these attributes (in the order of its declaration) adds to."""
+        key = (fact, *(value or "" for value in attributes))
+        found = self._counting.get(key)
+        if found is None:
+            if len(self._counting) >= _MOST_COUNTINGS:
+                self._counting.clear()
+            attributes_of = dict(zip(FACTS[fact].attributes, key[1:], strict=False))
+            found = self._counting[key] = tuple(self._make_counting(fact, attributes_of))
+        return found
+
+    def _plain(self, event_type: str) -> PlainFact | None:
+        """How events of a type count as they came; None where nothing counts them."""
+        measures = self._of_fact.get(event_type)
+        if not measures:
+            return None
+        columns = COLUMNS[event_type]
+        # Attributes that nothing looks at are left out, or every text of an event would be a counting of its own.
+        used = {name for m in measures for name in (*m.where, m.keyed_by, *names_in(self.groupings[m.name]))}
+        texts = [column for column in ATTRIBUTE_COLUMNS if column in columns]
+        while texts and columns[texts[-1]] not in used:
+            texts.pop()
+        getter = _getter(texts) if texts else None
+        return PlainFact(event_type, getter, tuple(column for column in QUANTITY_COLUMNS if column in columns))
+
+    def _make_counting(self, fact: str, attributes: dict[str, str]) -> Iterable[Grouped]:
+        measures = [
+            measure
+            for measure in self._of_fact.get(fact, ())
+            if all(attributes.get(name) in allowed for name, allowed in measure.where.items())
+        ]
+        for grouping in sorted({grouping for measure in measures for grouping in self.groupings[measure.name]}):
+            parts = tuple(_part(name, attributes) for name in names_in({grouping}))
+            if "" in parts:  # an attribute that this fact does not state
+                continue
+            here = [measure for measure in measures if grouping in self.groupings[measure.name]]
+            ops = tuple(Op(_stored(m, attributes), _slot(m, m.quantity)) for m in here if not m.is_sized)
+            sized = tuple(SizedOp(m.name, _slot(m, m.quantity), _slot(m, m.keyed_by)) for m in here if m.is_sized)
+            fixed = [part for part in parts if isinstance(part, str)]
+            if len(fixed) == len(parts):
+                yield Grouped(FIXED, ",".join(fixed), (), ops, sized)
+            elif len(parts) == 1 and isinstance(parts[0], int):
+                yield Grouped(parts[0], "", (), ops, sized)
+            else:
+                yield Grouped(COMBINED, "", parts, ops, sized)
+
+    def _finest(self) -> Iterable[tuple[str, int]]:
+        """Stored measure -> index of the finest resolution that it has cells of, where that is not the first."""
+        for measure in self.measures.values():
+            if measure.per_window:
+                for window in WINDOWS:
+                    yield f"{measure.name}@{window}", RESOLUTIONS.index(WINDOW_RESOLUTION[window])
+
+
+def names_in(groupings: Iterable[str]) -> list[str]:
+    """Return the dimension names in groupings, in alphabetical order."""
+    return sorted({name for grouping in groupings if grouping for name in grouping.split(",")})
+
+
+def _slot(measure: Measure, quantity: str) -> int:
+    if quantity == COUNT:
+        return 0
+    return 1 + FACTS[measure.fact].quantities.index(quantity)
+
+
+def _stored(measure: Measure, attributes: dict[str, str]) -> str:
+    return f"{measure.name}#{attributes.get(measure.keyed_by, '')}" if measure.keyed_by else measure.name
+
+
+def _part(name: str, attributes: dict[str, str]) -> int | str:
+    """The index of an event dimension, or ``name=value`` of an attribute; empty where the fact has no such value."""
+    if name in EVENT_DIMENSIONS:
+        return EVENT_DIMENSIONS.index(name)
+    value = attributes.get(name)
+    return f"{name}={escape(value)}" if value else ""
+
+
+def _getter(columns: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
+    get = operator.attrgetter(*columns)
+    return get if len(columns) > 1 else lambda row: (get(row),)
