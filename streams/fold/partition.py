@@ -14,9 +14,10 @@ import msgspec
 
 from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
-from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Restated, Win, body_of, fence_of, pack
+from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Restated, Win, body_of, pack
 from streams.counting import CountingPlan
-from streams.fold.account import Account, AccountRecord
+from streams.fold.account import Account
+from streams.fold.accounts import AccountStore, Records
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
 from streams.fold.restating import Restating
@@ -24,13 +25,8 @@ from streams.fold.rules import FoldRules
 from streams.time import Calendar
 
 MARKER_KEY: Final = b"marker"
-_LIVE_ACCOUNTS: Final = 20_000
 _EXPIRE_EVERY_MS: Final = 600_000
 
-Records = list[tuple[bytes, bytes | None]]
-"""Changelog records, key and value."""
-
-_account_decoder: Final = msgspec.msgpack.Decoder(AccountRecord)
 _marker_decoder: Final = msgspec.msgpack.Decoder(Marker)
 
 
@@ -91,9 +87,7 @@ class PartitionFold:
         self._restating = Restating(plan, self._out)
         self._horizon_ms = rules.dedupe_horizon_ms
         self._covered: dict[tuple[str, int], tuple[int, int]] = {}
-        self._live: dict[str, Account] = {}
-        self._stored: dict[str, bytes] = {}
-        self._unsaved: dict[str, None] = {}
+        self._accounts = AccountStore(self._out)
         self._replay_until = -1
         self._pending_offset = -1
         self._expired_ms = 0
@@ -123,15 +117,10 @@ class PartitionFold:
                     f"log partition {self.partition}: the log begins at {log_start}, the state ends at {self.fence}; "
                     "frames between them were deleted: rebuild under a new app.id, or raise the log's retention"
                 )
-        highest = self.cells.restore(recovered.cells.items(), self.fence, recovered.repair_cells)
-        for key, record in recovered.accounts.items():
-            account, fence = key.decode(), fence_of(record)
-            self._stored[account] = record
-            highest = max(highest, fence)
-            if fence > self.fence:
-                self._unsaved[account] = None
-        self._unsaved.update(dict.fromkeys(key.decode() for key in recovered.repair_accounts))
-        self._replay_until = highest
+        self._replay_until = max(
+            self.cells.restore(recovered.cells.items(), self.fence, recovered.repair_cells),
+            self._accounts.restore(recovered.accounts.items(), self.fence, recovered.repair_accounts),
+        )
         self._drop_expired()
 
     def fold(self, offset: int, frame: Frame) -> int:
@@ -157,7 +146,7 @@ class PartitionFold:
             if start is None or row.offset < start:
                 continue
             newest = max(newest, row.at_ms)
-            account = self._account(row.account)
+            account = self._accounts.account(row.account)
             if account.fence >= offset:
                 continue
             folded += self._restating.fold(row, offset, closed_ms, partial(self._fold_row, account, row, horizon))
@@ -193,18 +182,7 @@ class PartitionFold:
         """Return what must be written to make the state durable at the present fence."""
         self.settle()
         self._drop_expired()
-        accounts: Records = []
-        for name in self._unsaved:
-            live = self._live.get(name)
-            if live is not None:
-                record = pack(max(self.fence, live.fence), live.record)
-            else:
-                record = pack(max(self.fence, fence_of(self._stored[name])), msgspec.Raw(body_of(self._stored[name])))
-            self._stored[name] = record
-            accounts.append((name.encode(), record))
-        self._unsaved = {}
-        if len(self._live) > _LIVE_ACCOUNTS:
-            self._live = {}
+        accounts = self._accounts.take_unsaved(self.fence)
         covered = [Covered(*source, *reached) for source, reached in sorted(self._covered.items())]
         marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered)
         cells = self.cells.take_unsaved(self.fence, self.newest_ms or 0)
@@ -213,30 +191,19 @@ class PartitionFold:
     @property
     def unsaved(self) -> bool:
         """Whether records found ahead of the marker, or below an older one, wait to be written again."""
-        return self.cells.unsaved or bool(self._unsaved)
+        return self.cells.unsaved or self._accounts.unsaved
 
     @property
     def accounts(self) -> int:
         """How many accounts the partition holds."""
-        return len(self._stored.keys() | self._live.keys())
+        return len(self._accounts)
 
     def _fold_row(self, account: Account, row: Row, horizon_ms: int) -> bool:
         if not account.fold(row, horizon_ms):
             self.duplicates += 1
             return False
-        self._unsaved[row.account] = None
+        self._accounts.changed(row.account)
         return True
-
-    def _account(self, name: str) -> Account:
-        account = self._live.get(name)
-        if account is None:
-            stored = self._stored.get(name)
-            if stored is None:
-                account = Account(AccountRecord([], {}), self._out)
-            else:
-                account = Account(_account_decoder.decode(body_of(stored)), self._out, fence_of(stored))
-            self._live[name] = account
-        return account
 
     def _accept(self, section: Section) -> int | None:
         """Move the coverage on; returns the first offset that is new, or None when the section is refused."""
