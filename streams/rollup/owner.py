@@ -7,11 +7,12 @@ replay, a duplicate or an old owner's message changes nothing. The state is a fu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from schemas.kpi import Quality
 from schemas.restatements import Restatement
-from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
+from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS
 from schemas.wire import STATE_VERSION, CellsMessage, pack
 from streams.history import History
 from streams.plan import Plan
@@ -25,15 +26,13 @@ from streams.rollup.trends import Trend, Trends
 from streams.rollup.upstream import RollupRules, Upstream
 from streams.rollup.valuation import CLASSES, Stamp, Valuation
 from streams.rollup.values import compile_kpis
-from streams.rollup.worklist import Work, Worklist
+from streams.rollup.worklist import EVERY_WINDOW, Worklist
 from streams.time import Calendar, iso
 from streams.worktime import WorkTime
 
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 
 _ALL: Final = RESOLUTIONS.index("all")
-
-_EVERY_WINDOW: Final = range(len(WINDOWS))
 
 
 class Rollup:
@@ -69,16 +68,10 @@ class Rollup:
         self._valuation = Valuation(kpis, rules, self._timeline, self.series, goals)
         self._restater = Restater(kpis, calendar)
         self._trends = Trends(kpis, calendar, trends)
-        self._restatements: list[Restatement] = []
-        self._restated: dict[int, int] = {}
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
         self._changed: dict[str, None] = {}
-        self._worklist = Worklist()
-        self._rules = rules
-        self._released_ms = 0
-        self._not_live: dict[str, set[int]] = {}
-        self._quality: Quality = "partial"
+        self._worklist = Worklist(rules.broken_down_every_ms)
         self._expired_ms = 0
         if has_global:
             self._series("")
@@ -94,7 +87,7 @@ class Rollup:
         stored = blocks.pop(MARKER_KEY, None)
         if stored is not None:
             marker = read_marker(stored, self.owner, topic_start)
-            self.position, self._restated = marker.position, marker.restated
+            self.position, self._restater.told = marker.position, marker.restated
             self._upstream.saw(marker.newest_ms)
         for growth in self._cells.restore(blocks, (key for key in repair if key != MARKER_KEY)):
             self._grow(growth)
@@ -107,22 +100,13 @@ class Rollup:
                 growth = self._cells.take(message.partition, dims, update)
                 if growth is not None:
                     self._grow(growth)
-        if message.restated:
-            self._restate(message, wall_ms)
+        now_ms = self.clock_ms(wall_ms) if message.restated else None
+        if now_ms is not None:
+            self._restater.restate(message.partition, message.restated, self.series, now_ms, wall_ms)
 
     def take_restatements(self) -> list[Restatement]:
         """Return what changed in closed periods since the last time."""
-        told, self._restatements = self._restatements, []
-        return told
-
-    def _restate(self, message: CellsMessage, wall_ms: int) -> None:
-        """Tell what late events and corrections changed, of frames that were not told of before."""
-        partition, now_ms = message.partition, self.clock_ms(wall_ms)
-        told = self._restated.get(partition, -1)
-        noted = [note for note in message.restated if note.offset > told]
-        if noted and now_ms is not None:
-            self._restatements += self._restater.restatements(partition, noted, self.series, now_ms, wall_ms)
-            self._restated[partition] = max(note.offset for note in noted)
+        return self._restater.take()
 
     def clock_ms(self, wall_ms: int) -> int | None:
         """Return the end of what counts, exclusive (see :meth:`Upstream.clock_ms`)."""
@@ -154,25 +138,20 @@ class Rollup:
             return None
         quality = self.quality(wall_ms)
         self._advance(now_ms)
-        self._note_quality(quality, complete=complete)
+        everything = chain(self.series, (CLASSES,) if "" in self.series else ())
+        self._worklist.note_quality(quality, everything, complete=complete)
         watermark_ms = self.watermark_ms(wall_ms)
         stamp = Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
-        self._release(wall_ms)
+        self._worklist.release(wall_ms)
         values: list[Published] = []
         while self._worklist and (most_values is None or len(values) < most_values):
-            values += self._values(self._worklist.take(), stamp)
+            values += self._valuation.of_series(self._worklist.take(), stamp)
         if not self._worklist:
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values else None
         return Publication(
             self.owner, self.position, now_ms, watermark_ms, quality, wall_ms, values, complete, produced_ms
         )
-
-    def _release(self, wall_ms: int) -> None:
-        """Let what is broken down be published once in a while: at once when that was long ago."""
-        if wall_ms - self._released_ms >= self._rules.broken_down_every_ms or wall_ms < self._released_ms:
-            self._worklist.release()
-            self._released_ms = wall_ms
 
     @property
     def has_more(self) -> bool:
@@ -187,7 +166,7 @@ class Rollup:
     def checkpoint(self) -> tuple[int, list[tuple[bytes, bytes | None]], tuple[bytes, bytes]]:
         """Return the position, the changelog records of what changed, and the marker to write after them."""
         self._expire()
-        marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restated)
+        marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restater.told)
         return self.position, self._cells.take_unsaved(self.position), (MARKER_KEY, pack(self.position, marker))
 
     def history(self, wall_ms: int) -> History | None:
@@ -221,9 +200,9 @@ class Rollup:
         series = self.series.get(dims)
         if series is None:
             series = self.series[dims] = Series(dims)
-            self._worklist.move(dims, _EVERY_WINDOW)
+            self._worklist.move(dims, EVERY_WINDOW)
             if not dims:
-                self._worklist.move(CLASSES, _EVERY_WINDOW)
+                self._worklist.move(CLASSES, EVERY_WINDOW)
         return series
 
     def _advance(self, now_ms: int) -> None:
@@ -242,29 +221,10 @@ class Rollup:
                 series.move(moves)
                 self._worklist.move(dims, moved)
                 if series.grouping in self._valuation.of_the_present:
-                    for window in _EVERY_WINDOW:
+                    for window in EVERY_WINDOW:
                         self._worklist.change(dims, window, ("now_s",))
             if "" in self.series:
                 self._worklist.move(CLASSES, moved)
-
-    def _note_quality(self, quality: Quality, *, complete: bool) -> None:
-        """Have values published again that say they are less than they are now, or more.
-
-        Catching up says so with the values that change; the others were right when they were published.
-        """
-        before, self._quality = self._quality, quality
-        if complete or (quality != before and quality in ("stale", "partial")):
-            for dims in (*self.series, *((CLASSES,) if "" in self.series else ())):
-                self._worklist.move(dims, _EVERY_WINDOW, forced=True)
-        elif quality == "live" and self._not_live:
-            for dims, windows in self._not_live.items():
-                self._worklist.move(dims, windows, forced=True)
-            self._not_live = {}
-
-    def _values(self, work: Work, stamp: Stamp) -> Iterable[Published]:
-        if stamp.quality != "live":
-            self._not_live.setdefault(work.dims, set()).update(work.windows)
-        return self._valuation.of_series(work, stamp)
 
     def _expire(self) -> None:
         """Drop cells that no window reaches any more, an hour at a time.

@@ -40,13 +40,16 @@ class Restater:
     """
 
     def __init__(self, kpis: Mapping[str, KpisOfWindows], calendar: Calendar) -> None:
+        self.told: dict[int, int] = {}
+        """Log partition -> last log offset whose restatements were told."""
         self._kpis = kpis
         self._calendar = calendar
+        self._waiting: list[Restatement] = []
 
-    def restatements(
+    def restate(
         self, partition: int, noted: Iterable[Restated], series: Mapping[str, Series], now_ms: int, wall_ms: int
-    ) -> Iterator[Restatement]:
-        """Return what changed in periods that are over at ``now_ms``.
+    ) -> None:
+        """Find what changed in periods that are over at ``now_ms``, in frames that were not told of before.
 
         Args:
             partition: Log partition that the notes are of.
@@ -55,6 +58,20 @@ class Restater:
             now_ms: End of what counts.
             wall_ms: For ``emitted_at``.
         """
+        told = self.told.get(partition, -1)
+        new = [note for note in noted if note.offset > told]
+        if new:
+            self._waiting += self._restatements(partition, new, series, now_ms, wall_ms)
+            self.told[partition] = max(note.offset for note in new)
+
+    def take(self) -> list[Restatement]:
+        """Return what was found since the last time."""
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    def _restatements(
+        self, partition: int, noted: Iterable[Restated], series: Mapping[str, Series], now_ms: int, wall_ms: int
+    ) -> Iterator[Restatement]:
         changes: dict[tuple[str, int], _Change] = {}
         for note in noted:
             found = series.get(note.dims)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from schemas.kpi import Quality
+from schemas.windows import WINDOWS
+
+EVERY_WINDOW: Final = range(len(WINDOWS))
 
 Measures = set[str] | None
 """Measures whose KPIs are to be computed anew; None: all of them."""
@@ -27,7 +32,11 @@ class Worklist:
     every event is not published with every event.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every_ms: int) -> None:
+        self._every_ms = every_ms
+        self._released_ms = 0
+        self._quality: Quality = "partial"
+        self._not_live: dict[str, set[int]] = {}
         self._due: _Waiting = {}
         self._due_moved: _Waiting = {}
         self._changed: _Waiting = {}
@@ -56,8 +65,30 @@ class Worklist:
         if forced:
             work.forced.update(windows)
 
-    def release(self) -> None:
-        """Let all that waits be due."""
+    def note_quality(self, quality: Quality, series: Iterable[str], *, complete: bool) -> None:
+        """Have values published again that say they are less than they are now, or more.
+
+        Catching up says so with the values that change; the others were right when they were published.
+
+        Args:
+            quality: As it is now.
+            series: All there are.
+            complete: Every value is to be published.
+        """
+        before, self._quality = self._quality, quality
+        if complete or (quality != before and quality in ("stale", "partial")):
+            for dims in series:
+                self.move(dims, EVERY_WINDOW, forced=True)
+        elif quality == "live" and self._not_live:
+            for dims, windows in self._not_live.items():
+                self.move(dims, windows, forced=True)
+            self._not_live = {}
+
+    def release(self, wall_ms: int) -> None:
+        """Let all that waits be due once in a while: at once when that was long ago."""
+        if 0 <= wall_ms - self._released_ms < self._every_ms:
+            return
+        self._released_ms = wall_ms
         self._due.update(self._changed)
         self._due_moved.update(self._moved)
         self._changed, self._moved = {}, {}
@@ -65,4 +96,7 @@ class Worklist:
     def take(self) -> Work:
         """Return the work of the next series that is due, and forget it."""
         due = self._due or self._due_moved
-        return due.pop(next(iter(due)))
+        work = due.pop(next(iter(due)))
+        if self._quality != "live":
+            self._not_live.setdefault(work.dims, set()).update(work.windows)
+        return work
