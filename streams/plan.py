@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from schemas.catalogue import KPIS, Kpi
 from schemas.errors import CatalogueError
 from schemas.facts import FACTS
+from schemas.formula import measures_of
 from schemas.measures import COUNT, MEASURES, Measure
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS
 from streams.counting import GLOBAL, CountingPlan, names_in
-from streams.formula import measures_of
 
 
 class Plan(CountingPlan):

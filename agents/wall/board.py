@@ -11,11 +11,11 @@ import msgspec
 from agents.wall.layout import Place, arrange
 from schemas.currencies import exponent
 from schemas.declare import Better, Kpi
+from schemas.formula import measures_of, parse
 from schemas.measures import COUNT, MEASURES
 from schemas.playlist import Page, Tile
 from schemas.settings import Settings
 from schemas.windows import TO_DATE
-from streams.formula import measures_of, parse
 from streams.redis_view import Query, Selection
 
 Parts = Literal["count", "money"]

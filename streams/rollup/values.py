@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Kpi
 from schemas.currencies import exponent
+from schemas.formula import Factor, parse
 from schemas.windows import WINDOWS
-from streams.formula import Factor, parse
 from streams.plan import Plan
 from streams.rollup.distribution import Keyed, Sums, class_sums, keyed, lowest, percentile
 from streams.rollup.upstream import RollupRules

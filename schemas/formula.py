@@ -17,6 +17,7 @@ from schemas.errors import CatalogueError
 Scope = Literal["window", "start", "end", "every", "variable"]
 
 _SCOPES: Final[dict[str, Scope]] = {"start": "start", "end": "end", "every": "every"}
+_MOST_TERMS: Final = 1_000
 _ALLOWED: Final = (
     "allowed: measures, start(m), end(m), integers, " + ", ".join(VARIABLES) + ", joined by +, - and * with parentheses"
 )
@@ -44,14 +45,17 @@ def parse(formula: str) -> tuple[Term, ...]:
         Its terms, to be added up; equal products are joined.
 
     Raises:
-        CatalogueError: It is more than a sum of products.
+        CatalogueError: It is more than a sum of products; the text says at which character.
     """
     try:
-        tree = ast.parse(formula, mode="eval").body
-    except SyntaxError:
-        raise CatalogueError(f"formula {formula!r} cannot be read; {_ALLOWED}") from None
+        terms = _terms(ast.parse(formula, mode="eval").body, "window", formula)
+    except SyntaxError as error:
+        place = error.offset or len(formula) + 1
+        raise CatalogueError(f"formula {formula!r} cannot be read at character {place}; {_ALLOWED}") from None
+    except (RecursionError, MemoryError, ValueError):
+        raise CatalogueError(f"formula {formula[:60]!r}... is too long or holds no text; {_ALLOWED}") from None
     joined: dict[tuple[Factor, ...], int] = {}
-    for coefficient, factors in _terms(tree, "window", formula):
+    for coefficient, factors in terms:
         key = tuple(sorted(factors))
         joined[key] = joined.get(key, 0) + coefficient
     return tuple(Term(coefficient, factors) for factors, coefficient in sorted(joined.items()))
@@ -73,8 +77,10 @@ def _terms(node: ast.expr, scope: Scope, formula: str) -> list[Term]:
         case ast.UnaryOp(ast.USub(), operand):
             found = [Term(-n, f) for n, f in _terms(operand, scope, formula)]
         case ast.BinOp(left, ast.Mult(), right):
-            rights = _terms(right, scope, formula)
-            found = [Term(n * m, (*f, *g)) for n, f in _terms(left, scope, formula) for m, g in rights]
+            lefts, rights = _terms(left, scope, formula), _terms(right, scope, formula)
+            if len(lefts) * len(rights) > _MOST_TERMS:
+                raise CatalogueError(f"formula {formula!r} has more than {_MOST_TERMS} products when multiplied out")
+            found = [Term(n * m, (*f, *g)) for n, f in lefts for m, g in rights]
         case ast.Constant(int(value)) if not isinstance(value, bool):
             found = [Term(value, ())]
         case ast.Name(name):
@@ -82,5 +88,13 @@ def _terms(node: ast.expr, scope: Scope, formula: str) -> list[Term]:
         case ast.Call(ast.Name(taken), [argument], []) if taken in _SCOPES and scope == "window":
             found = _terms(argument, _SCOPES[taken], formula)
     if found is None:
-        raise CatalogueError(f"formula {formula!r}: {ast.unparse(node)!r} is not allowed; {_ALLOWED}")
+        place = len(formula.encode()[: node.col_offset].decode()) + 1
+        raise CatalogueError(f"formula {formula!r}: {_source(node)} at character {place} is not allowed; {_ALLOWED}")
     return found
+
+
+def _source(node: ast.expr) -> str:
+    try:
+        return repr(ast.unparse(node))
+    except (RecursionError, ValueError):
+        return type(node).__name__
