@@ -1,6 +1,7 @@
 """KPI values for tests of what takes them: every series of the catalogue, over a few values of each dimension."""
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 from random import Random
 
 import msgspec
@@ -21,13 +22,16 @@ DIMENSION_VALUES = {
     "product": ("GTX Pro", 'a "quoted" \\ one'),
     "direction": ("inbound", "outbound"),
     "customer_class": ("new", "returning"),
+    "abc_class": ("A", "B", "C"),
+    "stage": ("new", "first_meeting"),
+    "target": ("north-2025",),
 }
 
 
 def sample(kpi: Kpi, window: str, dimensions: dict[str, str], random: Random) -> KpiValue:
     """A believable value of one series; money carries a currency."""
     numerator, denominator = random.randrange(1, 5_000), random.randrange(5_000, 9_000)
-    ratio = kpi.denominator is not None or kpi.type == "growth"
+    ratio = kpi.is_ratio
     value = numerator / denominator if ratio else numerator / 100 if kpi.unit == "money" else numerator
     return KpiValue(
         kpi=kpi.name,
@@ -47,6 +51,8 @@ def sample(kpi: Kpi, window: str, dimensions: dict[str, str], random: Random) ->
         revision=1,
         quality="live",
         emitted_at="2025-06-15T15:06:41Z",
+        rank=random.randrange(1, 9) if kpi.ranked else msgspec.UNSET,
+        label=random.choice(("proposal", "negotiation")) if kpi.lowest else msgspec.UNSET,
     )
 
 
@@ -54,10 +60,15 @@ def every_series(random: Random, kpis: Sequence[Kpi] = KPIS, windows: Sequence[s
     """One value for every series of the catalogue."""
     values = []
     for kpi in kpis:
-        dimensions: list[dict[str, str]] = [{}] if kpi.has_global else []
-        dimensions += [{name: value} for name in kpi.dimensions for value in DIMENSION_VALUES[name]]
+        dimensions = [each for grouping in kpi.groupings for each in _values_of(grouping)]
         values += [sample(kpi, window, each, random) for window in windows for each in dimensions]
     return values
+
+
+def _values_of(grouping: str) -> list[dict[str, str]]:
+    """Return the dimensions of a grouping's series: ``rep``, ``rep,stage``, empty for the global one."""
+    names = grouping.split(",") if grouping else []
+    return [dict(zip(names, values, strict=True)) for values in product(*(DIMENSION_VALUES[name] for name in names))]
 
 
 def publication(

@@ -45,8 +45,13 @@ class Family(msgspec.Struct):
 
     def line(self, labels: Mapping[str, str], place: int) -> Line:
         """Return where the sample with these labels is kept."""
-        pairs = ",".join(f'{label_name(name)}="{_escaped(value)}"' for name, value in labels.items())
+        pairs = ",".join(label_pair(name, value) for name, value in labels.items())
         return self.samples.setdefault(place, {}), f"{self.name}{{{pairs}}} "
+
+
+def label_pair(name: str, value: str) -> str:
+    """Write a label and its value."""
+    return f'{label_name(name)}="{_escaped(value)}"'
 
 
 def family(name: str, facts: MetricFacts) -> Family:

@@ -48,9 +48,14 @@ def part_names(kpi: Kpi, dimensions: Iterable[str] = ()) -> tuple[str, str]:
     return f"{PREFIX}{kpi.name}_numerator{ending}", f"{PREFIX}{kpi.name}_denominator{ending}"
 
 
+def rank_name(kpi: Kpi, dimensions: Iterable[str]) -> str:
+    """Return the metric of the rank among the dimension's values: ``salespulse_deals_per_rep_rank_by_rep``."""
+    return f"{PREFIX}{kpi.name}_rank{by(dimensions)}"
+
+
 def has_parts(kpi: Kpi) -> bool:
     """Whether numerator and denominator are exported beside the value."""
-    return kpi.denominator is not None or kpi.growth or kpi.goal is not None
+    return kpi.is_ratio
 
 
 def by(dimensions: Iterable[str]) -> str:
@@ -100,23 +105,23 @@ ALERT_METRICS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 
 def metric_facts(kpis: Iterable[Kpi]) -> dict[str, MetricFacts]:
-    """List every metric the exporter can write for this catalogue, each single dimension broken down."""
+    """List every metric the exporter can write for this catalogue."""
     facts = dict(OWN_METRICS)
     for name, (text, labels) in ALERT_METRICS.items():
         facts[name] = MetricFacts(text, "gauge", labels)
     for kpi in kpis:
-        if kpi.has_global:
-            facts.update(kpi_facts(kpi, ()))
-        for dimension in kpi.dimensions:
-            facts.update(kpi_facts(kpi, (dimension,)))
+        for grouping in kpi.groupings:
+            dimensions = tuple(grouping.split(",")) if grouping else ()
+            facts.update(kpi_facts(kpi, dimensions))
             for name, (text, labels) in ALERT_METRICS.items():
-                facts[name + by((dimension,))] = MetricFacts(text, "gauge", (*labels, dimension))
+                facts[name + by(dimensions)] = MetricFacts(text, "gauge", (*labels, *sorted(dimensions)))
     return facts
 
 
 def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...]) -> dict[str, MetricFacts]:
-    """Return the metrics of one KPI under these dimensions: value, previous value (global only), parts."""
-    labels = ("window", *(("currency",) if kpi.unit == "money" else ()), *sorted(dimensions))
+    """Return the metrics of one KPI under these dimensions: value, previous value (global only), parts, rank."""
+    own = (*(("currency",) if kpi.unit == "money" else ()), *(("label",) if kpi.lowest else ()))
+    labels = ("window", *own, *sorted(dimensions))
     what = kpi.title + "".join(f", by {name.replace('_', ' ')}" for name in sorted(dimensions))
     facts = {metric_name(kpi, dimensions): MetricFacts(f"{what}: {kpi.doc} {_UNIT_WORDS[kpi.unit]}", "gauge", labels)}
     if not dimensions:
@@ -124,6 +129,8 @@ def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...]) -> dict[str, MetricFacts]:
     if has_parts(kpi):
         for name, part in zip(part_names(kpi, dimensions), ("numerator", "denominator"), strict=True):
             facts[name] = MetricFacts(f"{what}: its {part}; money in minor units.", "gauge", labels)
+    if kpi.ranked:
+        facts[rank_name(kpi, dimensions)] = MetricFacts(f"{what}: the rank; 1 is the highest.", "gauge", labels)
     return facts
 
 

@@ -8,7 +8,17 @@ from schemas.alerts import AlertStatus
 from schemas.catalogue import Kpi
 from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue, parse_dims
-from streams.metrics.exposition import Family, Line, Number, drop, family, place_of, put, render_families
+from streams.metrics.exposition import (
+    Family,
+    Line,
+    Number,
+    drop,
+    family,
+    label_pair,
+    place_of,
+    put,
+    render_families,
+)
 from streams.metrics.names import (
     ALERT_METRICS,
     MetricFacts,
@@ -18,6 +28,7 @@ from streams.metrics.names import (
     metric_name,
     part_names,
     previous_name,
+    rank_name,
 )
 from streams.publication import Publication
 
@@ -50,9 +61,13 @@ class SeriesStore:
             kpi = self._catalogue.get(published.kpi)
             if kpi is None:
                 raise CatalogueError(f"metrics: a value of {published.kpi}, which is not in the catalogue")
-            lines = known.get(published.key)
+            key = published.key
+            lines = known.get(key)
+            if lines is not None and kpi.lowest and not _has_label(lines, published.value):
+                drop(known.pop(key))
+                lines = None
             if lines is None:
-                lines = known[published.key] = tuple(self._new_lines(kpi, published.value))
+                lines = known[key] = tuple(self._new_lines(kpi, published.value))
             for line, number in zip(lines, _numbers(kpi, published.value), strict=True):
                 put(line, number)
 
@@ -78,8 +93,10 @@ class SeriesStore:
         """Make the lines of a series, in the order in which ``_numbers`` gives its numbers."""
         dimensions = tuple(value.dimensions)
         facts = kpi_facts(kpi, dimensions)
-        currency = {"currency": value.currency or ""} if kpi.unit == "money" else {}
-        labels = {"window": value.window, **currency, **{name: value.dimensions[name] for name in sorted(dimensions)}}
+        own = {"currency": value.currency or ""} if kpi.unit == "money" else {}
+        if kpi.lowest:
+            own["label"] = value.label or ""
+        labels = {"window": value.window, **own, **{name: value.dimensions[name] for name in sorted(dimensions)}}
         shown = place_of(value.window, broken_down=bool(dimensions), part=False)
         yield self._family(metric_name(kpi, dimensions), facts).line(labels, shown)
         if _has_previous(value):
@@ -88,6 +105,8 @@ class SeriesStore:
             place = place_of(value.window, broken_down=bool(dimensions), part=True)
             for name in part_names(kpi, dimensions):
                 yield self._family(name, facts).line(labels, place)
+        if kpi.ranked:
+            yield self._family(rank_name(kpi, dimensions), facts).line(labels, shown)
 
     def _new_alert_lines(self, dimensions: Mapping[str, str], statuses: Sequence[AlertStatus]) -> Iterator[Line]:
         """Make the lines of a series' alert, in the order in which ``_alert_numbers`` gives its numbers."""
@@ -116,6 +135,13 @@ def _numbers(kpi: Kpi, value: KpiValue) -> Iterator[Number]:
     if has_parts(kpi):
         yield value.numerator
         yield value.denominator
+    if kpi.ranked:
+        yield value.rank if isinstance(value.rank, int) else None
+
+
+def _has_label(lines: Sequence[Line], value: KpiValue) -> bool:
+    """Whether a series' lines carry the label that its value has now."""
+    return label_pair("label", value.label or "") in lines[0][1]
 
 
 def _alert_numbers(statuses: Sequence[AlertStatus]) -> Iterator[Number]:

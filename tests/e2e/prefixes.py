@@ -9,6 +9,7 @@ import msgspec
 
 from agents.kafka import TopicPartition, committed_offsets
 from agents.topics import intake_group
+from schemas.catalogue.compose import catalogue_of
 from schemas.frames import decode_frame
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
@@ -16,6 +17,7 @@ from schemas.windows import RESOLUTIONS, RETENTION_MS
 from schemas.wire import Marker, body_of, fence_of
 from streams.fold.cells import parse_place
 from streams.fold.partition import PartitionFold
+from streams.fold.rules import fold_rules
 from streams.intake.router import Commit
 from streams.plan import Plan
 from streams.time import Calendar
@@ -95,7 +97,7 @@ async def _committed_sources(settings: Settings) -> Mapping[tuple[str, int], int
 
 def _fold(settings: Settings, partition: int) -> PartitionFold:
     calendar = Calendar(settings.time.zone, settings.time.week_start)
-    return PartitionFold(partition, Plan(), calendar, int(settings.pipeline.dedupe_horizon))
+    return PartitionFold(partition, Plan(*catalogue_of(settings)), calendar, fold_rules(settings))
 
 
 def _states(settings: Settings, partition: int, frames: Iterable[bytes]) -> tuple[States, int]:

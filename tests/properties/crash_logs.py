@@ -18,16 +18,17 @@ from schemas.windows import DAY_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS
 from schemas.wire import CellsMessage, body_of, fence_of
 from streams.fold.cells import parse_place
 from streams.fold.partition import PartitionFold
+from streams.fold.rules import FoldRules
 from streams.intake.normalise import Normaliser
 from streams.plan import Plan
 from streams.rollup.owner import Rollup, RollupRules
 from streams.time import Calendar
 
 START_MS = 1_729_900_000_000  # the day before Berlin's clocks go back
-HORIZON_MS = 2 * DAY_MS
 _NAMES = {"revenue", "new_customers", "active_customers", "repeat_customer_share", "calls", "email_open_rate"}
 PLAN = Plan([msgspec.structs.replace(kpi, dimensions=("rep",)) for kpi in KPIS if kpi.name in _NAMES])
 CALENDAR = Calendar("Europe/Berlin")
+_FOLD_RULES = FoldRules(dedupe_horizon_ms=2 * DAY_MS)
 _RULES = RollupRules("USD", 1, "event", 10_000, 10_000)
 _TYPES = (
     *("deal.created", "deal.won", "deal.won", "deal.lost", "deal.amended", "deal.returned"),
@@ -43,11 +44,11 @@ Cell = tuple[str, int, int]
 
 
 def new_fold() -> PartitionFold:
-    return PartitionFold(0, PLAN, CALENDAR, HORIZON_MS)
+    return PartitionFold(0, PLAN, CALENDAR, _FOLD_RULES)
 
 
 def new_rollup() -> Rollup:
-    return Rollup(0, PLAN, CALENDAR, _RULES, [""])
+    return Rollup(0, PLAN, CALENDAR, _RULES, has_global=True)
 
 
 def cells_message(fold: PartitionFold) -> bytes:

@@ -63,13 +63,14 @@ def test_window_sums_equal_brute_force(zone: str, history: list[Step]) -> None:
         series.settle(timeline)
         series.move(timeline.advance(now_ms))
     for index, window in enumerate(WINDOWS):
-        current, previous = series.window_sums(index)
+        current, previous = series.window_sums(index, timeline)
         span, before = calendar.window(window, now_ms), calendar.previous(window, now_ms)
         if window != "all":
             assert current.flow.get("n", 0) == inside(events, span), window
+            assert previous is not None
             assert previous.flow.get("n", 0) == inside(events, before), window
         assert current.tail.get("n", 0) == from_on(events, span.end_ms), window
-        if before is not None:
+        if before is not None and previous is not None:
             assert previous.tail.get("n", 0) == from_on(events, before.end_ms), window
     assert series.total.get("n", 0) == sum(n for _, n in events)
 
@@ -86,7 +87,7 @@ def test_values_depend_on_what_was_said_and_not_on_its_order(
 ) -> None:
     def rollup_of(sayings: list[CellsMessage]) -> dict[str, object]:
         rules = RollupRules("USD", 2, "event", 10_000, 10_000)
-        rollup = Rollup(0, PLAN, CALENDARS["Europe/Berlin"], rules, [""])
+        rollup = Rollup(0, PLAN, CALENDARS["Europe/Berlin"], rules, has_global=True)
         for message in sayings:
             rollup.take(message, 0)
         publication = rollup.publication(0)

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.catalogue import KPIS, in_force
+from schemas.catalogue import KPIS
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SettingsError
 from schemas.settings import settings_from
 
 
 def test_without_a_choice_every_kpi_is_in_force() -> None:
-    assert in_force(settings_from({}).catalogue.include) == KPIS
+    assert [kpi.name for kpi in catalogue_of(settings_from({})).kpis] == [kpi.name for kpi in KPIS]
 
 
 def test_only_the_chosen_kpis_are_in_force() -> None:
-    chosen = settings_from({"catalogue": {"include": ["win_rate", "revenue"]}}).catalogue.include
-    assert [kpi.name for kpi in in_force(chosen)] == ["revenue", "win_rate"]
+    settings = settings_from({"catalogue": {"include": ["win_rate", "revenue"]}})
+    assert [kpi.name for kpi in catalogue_of(settings).kpis] == ["revenue", "win_rate"]
+
+
+def test_points_by_event_type_make_the_formula_and_the_measures_that_it_needs() -> None:
+    settings = settings_from({"kpi": {"points": {"call.completed": 3, "email.sent": 0, "web.visit": 7}}})
+    kpis, measures = catalogue_of(settings)
+    formula = next(kpi.numerator for kpi in kpis if kpi.name == "points")
+    terms = formula.split(" + ")
+    assert {"3 * calls", "10 * deals_won"} <= set(terms)
+    assert not [term for term in terms if term.startswith("0 ")]
+    visits = next(term.removeprefix("7 * ") for term in terms if term.startswith("7 * "))
+    assert [measure.fact for measure in measures if measure.name == visits] == ["web.visit"]
 
 
 def test_an_unknown_kpi_is_named_with_what_was_probably_meant() -> None:

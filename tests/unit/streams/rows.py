@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -16,12 +16,15 @@ from schemas.rows import Frame, Row, Section
 from schemas.settings import settings_from
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
+from streams.fold.rules import FoldRules
 from streams.intake.normalise import Normaliser
 from streams.plan import Plan
+from streams.rollup.upstream import RollupRules
 from streams.time import Calendar
 
 CALENDAR = Calendar("Europe/Berlin")
 PLAN = Plan()
+RULES = FoldRules()
 _normaliser = Normaliser(settings_from({"time": {"zone": "Europe/Berlin"}}))
 _ids = count(1)
 
@@ -53,6 +56,11 @@ def frame(rows: Iterable[Row], start: int, end: int, *, partition: int = 0, base
     return Frame((Section("events", partition, 0, start, end, base),), numbered, 0, 0)
 
 
+def rollup_rules(currency: str = "USD", partitions: int = 1, clock: Literal["wall", "event"] = "wall") -> RollupRules:
+    """What a rollup needs of the settings."""
+    return RollupRules(currency, partitions, clock, 10_000, 10_000)
+
+
 def plan_of(*names: str, dimensions: tuple[str, ...] | None = None) -> Plan:
     """A plan of a few KPIs of the catalogue."""
     kpis: list[Kpi] = [kpi for kpi in KPIS if kpi.name in names]
@@ -64,8 +72,8 @@ def plan_of(*names: str, dimensions: tuple[str, ...] | None = None) -> Plan:
 class Book:
     """One account, and what it has added so far: ``(dimension key, measure) -> integer``."""
 
-    def __init__(self, plan: Plan = PLAN) -> None:
-        self.out = Accumulator(plan, CALENDAR)
+    def __init__(self, plan: Plan = PLAN, rules: FoldRules = RULES) -> None:
+        self.out = Accumulator(plan, CALENDAR, rules)
         self.account = Account(AccountRecord([], {}), self.out)
         self._sums: dict[tuple[str, str, int], int] = {}
 

@@ -11,7 +11,7 @@ from schemas.rows import Row
 from schemas.windows import DAY_MS
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
-from tests.unit.streams.rows import CALENDAR, PLAN, Book, at, row
+from tests.unit.streams.rows import CALENDAR, PLAN, RULES, Book, at, row
 
 LIFE = [
     row("lead.created", "2024-03-01 10:00", source="ads"),
@@ -122,7 +122,7 @@ def test_a_message_opened_again_long_after_counts_once() -> None:
 
 
 def test_records_are_pruned_once_a_day_of_event_time() -> None:
-    out = Accumulator(PLAN, CALENDAR)
+    out = Accumulator(PLAN, CALENDAR, RULES)
     account = Account(AccountRecord([], {}), out)
     account.fold(row("web.visit", "2024-03-01"), 0)
     account.fold(row("web.visit", "2024-04-20"), at("2024-04-01"))

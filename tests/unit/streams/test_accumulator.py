@@ -6,7 +6,7 @@ import pytest
 
 from schemas.windows import DAY_MS, MINUTE_MS
 from streams.fold.accumulator import Accumulator
-from tests.unit.streams.rows import CALENDAR, PLAN, at, plan_of
+from tests.unit.streams.rows import CALENDAR, PLAN, RULES, at, plan_of
 
 NOW = at("2024-03-13 10:00:07")
 SLICE = NOW - NOW % 10_000
@@ -14,25 +14,31 @@ DIMS = ("r-1", None, None, "a=b", None, None)
 WINDOW_MS = 5 * MINUTE_MS
 
 
+def lead(out: Accumulator, at_ms: int) -> None:
+    out.fact(PLAN.counting("lead"), at_ms, DIMS, (7,))
+
+
 @pytest.fixture
 def out() -> Accumulator:
-    return Accumulator(PLAN, CALENDAR)
+    return Accumulator(PLAN, CALENDAR, RULES)
 
 
 def test_a_fact_adds_globally_and_under_each_value_it_has(out: Accumulator) -> None:
-    out.fact(PLAN.counting("lead"), NOW, DIMS)
-    assert out.drain() == {(key, SLICE): {"leads_created": 1} for key in ("", "rep=r-1", "source=a%3Db")}
+    lead(out, NOW)
+    assert out.drain() == {
+        (key, SLICE): {"leads_created": 1, "lead_created_seconds": 7} for key in ("", "rep=r-1", "source=a%3Db")
+    }
 
 
 def test_what_was_drained_is_not_there_again(out: Accumulator) -> None:
-    out.fact(PLAN.counting("lead"), NOW, DIMS)
+    lead(out, NOW)
     out.drain()
     assert out.drain() == {}
 
 
 def test_facts_of_one_slice_are_added_up(out: Accumulator) -> None:
     for moment in (SLICE, SLICE + 9_999, SLICE + 10_000):
-        out.fact(PLAN.counting("lead"), moment, DIMS)
+        lead(out, moment)
     assert {start: sums["leads_created"] for (key, start), sums in out.drain().items() if not key} == {
         SLICE: 2,
         SLICE + 10_000: 1,
@@ -40,22 +46,22 @@ def test_facts_of_one_slice_are_added_up(out: Accumulator) -> None:
 
 
 def test_taking_contributions_back_leaves_zeros(out: Accumulator) -> None:
-    out.fact(PLAN.counting("lead"), NOW, DIMS)
+    lead(out, NOW)
     out.sign = -1
-    out.fact(PLAN.counting("lead"), NOW, DIMS)
+    lead(out, NOW)
     assert {value for sums in out.drain().values() for value in sums.values()} == {0}
 
 
 def test_with_sign_0_nothing_is_added(out: Accumulator) -> None:
     out.sign = 0
-    out.fact(PLAN.counting("lead"), NOW, DIMS)
+    lead(out, NOW)
     out.buyer("", NOW, None, None)
     assert out.drain() == {}
 
 
 def test_a_split_goes_to_its_products_and_not_to_the_events_own() -> None:
     plan = plan_of("product_revenue")
-    out = Accumulator(plan, CALENDAR)
+    out = Accumulator(plan, CALENDAR, RULES)
     dims = (None, None, None, None, None, "top")
     out.fact(
         plan.counting("sale", "new"), NOW, dims, (100, 0, 3), products=[("p", 1, (60, 0, 1)), (None, 1, (40, 0, 2))]

@@ -12,13 +12,14 @@ from schemas.rows import Frame, Section
 from schemas.windows import DAY_MS
 from schemas.wire import STATE_VERSION, Marker, body_of, fence_of, pack
 from streams.fold.partition import MARKER_KEY, LogGapError, PartitionFold, Recovered
+from streams.fold.rules import FoldRules
 from tests.unit.streams.rows import CALENDAR, frame, plan_of, row
 
 PLAN = plan_of("leads_created", "new_customers", dimensions=("rep",))
 
 
 def new_fold() -> PartitionFold:
-    return PartitionFold(0, PLAN, CALENDAR, 2 * DAY_MS)
+    return PartitionFold(0, PLAN, CALENDAR, FoldRules(dedupe_horizon_ms=2 * DAY_MS))
 
 
 def leads(fold: PartitionFold) -> int:

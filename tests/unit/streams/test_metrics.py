@@ -62,12 +62,7 @@ def test_a_unit_is_in_the_name_once() -> None:
 
 
 def test_no_two_metrics_share_a_name() -> None:
-    count = sum(
-        (2 if kpi.has_global else 0)
-        + len(kpi.dimensions)
-        + (2 * (kpi.has_global + len(kpi.dimensions)) if kpi.denominator or kpi.type == "growth" else 0)
-        for kpi in KPIS
-    )
+    count = sum(kpi.has_global + len(kpi.groupings) * (1 + 2 * int(kpi.is_ratio) + int(kpi.ranked)) for kpi in KPIS)
     of_kpis = [name for name in metric_facts(KPIS) if name not in metric_facts(())]
     of_alerts = [name for name in of_kpis if name.startswith("salespulse_alert_")]
     assert len(of_kpis) - len(of_alerts) == count
@@ -102,6 +97,30 @@ def test_unknown_is_nan_and_the_series_stays() -> None:
     assert at(series, "salespulse_win_rate_denominator", window="5m") == 0
 
 
+def test_a_pair_of_dimensions_has_a_metric_and_labels_of_its_own() -> None:
+    out = exporter()
+    value = sample(BY_NAME["stuck_leads"], "24h", {"rep": "r-7", "stage": "proposal"}, Random(1))
+    publish(out, [value])
+    series = read(out.render())
+    assert at(series, "salespulse_stuck_leads_by_rep_stage", window="24h", rep="r-7", stage="proposal") == value.value
+
+
+def test_a_ranking_has_its_rank_beside_the_value() -> None:
+    out = exporter()
+    value = sample(BY_NAME["points_per_rep"], "today", {"rep": "r-7"}, Random(1))
+    publish(out, [value])
+    assert at(read(out.render()), "salespulse_points_per_rep_rank_by_rep", window="today", rep="r-7") == value.rank
+
+
+def test_when_the_lowest_is_another_one_the_series_of_the_old_one_is_gone() -> None:
+    out = exporter()
+    value = sample(BY_NAME["weakest_stage"], "today", {}, Random(1))
+    for label in ("proposal", "negotiation"):
+        publish(out, [msgspec.structs.replace(value, label=label)])
+    labels = {dict(key)["label"] for name, key in read(out.render()) if name.startswith("salespulse_weakest_stage")}
+    assert labels == {"negotiation"}
+
+
 def test_any_text_may_be_a_label() -> None:
     out = exporter()
     nasty = 'a\\b"c"\nd,{}= é'
@@ -121,7 +140,8 @@ def test_every_series_of_the_catalogue_is_there_and_nothing_else() -> None:
     facts = metric_facts(KPIS)
     for value in values:
         kpi = BY_NAME[value.kpi]
-        labels = {"window": value.window, **({"currency": "USD"} if kpi.unit == "money" else {}), **value.dimensions}
+        own = {"currency": "USD"} if kpi.unit == "money" else {"label": str(value.label)} if kpi.lowest else {}
+        labels = {"window": value.window, **own, **value.dimensions}
         assert at(series, metric_name(kpi, value.dimensions), **labels) == value.value
     written = {names_in(name).pop() for name, _ in series if name.startswith("salespulse_")}
     assert written <= set(facts)

@@ -11,15 +11,15 @@ from schemas.kpi import Quality
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, CellUpdate, pack
 from streams.rollup.cells import BlockKey, RollupCells
-from streams.rollup.owner import MARKER_KEY, Rollup, RollupRules
-from tests.unit.streams.rows import CALENDAR, at, plan_of
+from streams.rollup.owner import MARKER_KEY, Rollup
+from tests.unit.streams.rows import CALENDAR, at, plan_of, rollup_rules
 
 NOW = at("2024-03-13 10:00")
 PLAN = plan_of("leads_created", "lead_opportunity_ratio", dimensions=("rep",))
 
 
 def new_rollup(clock: Literal["wall", "event"] = "wall", partitions: int = 1) -> Rollup:
-    return Rollup(0, PLAN, CALENDAR, RollupRules("USD", partitions, clock, 10_000, 10_000), [""])
+    return Rollup(0, PLAN, CALENDAR, rollup_rules("USD", partitions, clock), has_global=True)
 
 
 def message(
@@ -219,7 +219,7 @@ def test_state_of_another_version_or_with_a_hole_after_it_is_refused() -> None:
     with pytest.raises(StateError, match=f"version {STATE_VERSION + 1}"):
         new_rollup().recover({MARKER_KEY: pack(1, (STATE_VERSION + 1, 1, None))}, [], 0)
     with pytest.raises(StateError, match="begins at 9, the state ends at 1"):
-        new_rollup().recover({MARKER_KEY: pack(1, (STATE_VERSION, 1, None))}, [], 9)
+        new_rollup().recover({MARKER_KEY: pack(1, (STATE_VERSION, 1, None, {}))}, [], 9)
 
 
 def test_counts_between_two_times_come_from_minutes() -> None:

@@ -20,12 +20,14 @@ def moved(series: Series, timeline: Timeline, now_ms: int) -> None:
     series.move(timeline.advance(now_ms))
 
 
-def flow(series: Series, window: str) -> int:
-    return series.window_sums(WINDOWS.index(window))[0].flow.get("n", 0)
+def flow(series: Series, timeline: Timeline, window: str) -> int:
+    return series.window_sums(WINDOWS.index(window), timeline)[0].flow.get("n", 0)
 
 
-def previous(series: Series, window: str) -> int:
-    return series.window_sums(WINDOWS.index(window))[1].flow.get("n", 0)
+def previous(series: Series, timeline: Timeline, window: str) -> int:
+    before = series.window_sums(WINDOWS.index(window), timeline)[1]
+    assert before is not None
+    return before.flow.get("n", 0)
 
 
 def test_an_event_enters_a_window_leaves_it_and_goes_through_its_previous() -> None:
@@ -36,7 +38,7 @@ def test_an_event_enters_a_window_leaves_it_and_goes_through_its_previous() -> N
     seen = []
     for minutes in (0, 1, 5, 6, 10, 11):
         moved(series, timeline, NOW + minutes * MINUTE_MS)
-        seen.append((flow(series, "5m"), previous(series, "5m")))
+        seen.append((flow(series, timeline, "5m"), previous(series, timeline, "5m")))
     assert seen == [(0, 0), (1, 0), (1, 0), (0, 1), (0, 1), (0, 0)]
 
 
@@ -45,7 +47,7 @@ def test_a_late_event_is_added_to_the_windows_it_lies_in() -> None:
     moved(series, timeline, NOW)
     added(series, NOW - 2 * HOUR_MS)
     touched = series.settle(timeline)
-    assert (flow(series, "1h"), flow(series, "24h"), flow(series, "today")) == (0, 1, 1)
+    assert (flow(series, timeline, "1h"), flow(series, timeline, "24h"), flow(series, timeline, "today")) == (0, 1, 1)
     assert "n" in touched[WINDOWS.index("24h")]
 
 
@@ -62,10 +64,10 @@ def test_what_lies_in_the_future_is_in_the_total_and_in_the_tail() -> None:
     series, timeline = Series(""), Timeline(CALENDAR)
     added(series, NOW + DAY_MS)
     moved(series, timeline, NOW)
-    sums, _ = series.window_sums(WINDOWS.index("7d"))
+    sums, _ = series.window_sums(WINDOWS.index("7d"), timeline)
     assert (sums.flow.get("n", 0), sums.tail["n"], sums.total["n"]) == (0, 1, 1)
     moved(series, timeline, NOW + 2 * DAY_MS)
-    assert (flow(series, "7d"), sums.tail.get("n", 0)) == (1, 0)
+    assert (flow(series, timeline, "7d"), sums.tail.get("n", 0)) == (1, 0)
 
 
 def test_between_two_multiples_of_the_finest_resolution_nothing_moves() -> None:
@@ -81,11 +83,13 @@ def test_when_a_day_begins_today_is_empty_and_yesterday_is_its_previous() -> Non
     series, timeline = Series(""), Timeline(CALENDAR)
     added(series, midnight - HOUR_MS)
     moved(series, timeline, midnight)
-    assert (flow(series, "today"), previous(series, "today")) == (1, 0)
+    assert (flow(series, timeline, "today"), previous(series, timeline, "today")) == (1, 0)
     moved(series, timeline, midnight + 1)
-    assert (flow(series, "today"), previous(series, "today")) == (0, 0), "yesterday only up to 00:15"
+    assert (flow(series, timeline, "today"), previous(series, timeline, "today")) == (0, 0), (
+        "yesterday only up to 00:15"
+    )
     moved(series, timeline, midnight + 24 * HOUR_MS)
-    assert (flow(series, "today"), previous(series, "today")) == (0, 1)
+    assert (flow(series, timeline, "today"), previous(series, timeline, "today")) == (0, 1)
 
 
 def test_the_revision_is_the_sum_of_the_fences() -> None:
@@ -109,7 +113,7 @@ def test_sums_that_are_0_take_no_room() -> None:
     added(series, NOW - MINUTE_MS, 2)
     added(series, NOW - MINUTE_MS, -2)
     series.settle(timeline)
-    assert series.window_sums(WINDOWS.index("5m"))[0].flow == {}
+    assert series.window_sums(WINDOWS.index("5m"), timeline)[0].flow == {}
 
 
 def test_all_has_neither_slices_of_its_own_nor_a_previous() -> None:

@@ -8,7 +8,7 @@ from schemas.catalogue import KPIS, Kpi
 from streams.plan import Plan
 from streams.rollup.values import Computed, WindowKpi, WindowSums, compile_kpis
 from streams.time import class_value, size_class
-from tests.unit.streams.rows import PLAN
+from tests.unit.streams.rows import PLAN, rollup_rules
 
 NOTHING: dict[str, int] = {}
 
@@ -18,11 +18,15 @@ def kpi(name: str) -> Kpi:
 
 
 def of(name: str, window: str = "7d", currency: str = "USD") -> WindowKpi:
-    return WindowKpi(kpi(name), window, PLAN, currency)
+    return WindowKpi(kpi(name), window, PLAN, rollup_rules(currency))
+
+
+def sums_of(flow: dict[str, int], tail: dict[str, int], total: dict[str, int]) -> WindowSums:
+    return WindowSums(flow, tail, total, 0, 0, {})
 
 
 def flow(**sums: int) -> WindowSums:
-    return WindowSums(sums, NOTHING, sums)
+    return sums_of(sums, NOTHING, sums)
 
 
 def test_money_is_shown_in_major_units_and_kept_in_minor_ones() -> None:
@@ -59,21 +63,21 @@ def test_growth_is_the_change_against_the_previous_over_it() -> None:
 def test_a_level_is_everything_less_what_is_still_to_come() -> None:
     #  total 5 |----- 3 -----| window's end |-- 2 --
     name = "buyers@7d"
-    sums = WindowSums({name: 99}, {name: 2}, {name: 5})
+    sums = sums_of({name: 99}, {name: 2}, {name: 5})
     assert of("active_customers").compute(sums, None).value == 3
     today = "buyers@today"
-    assert of("active_customers", "today").compute(WindowSums({today: 4}, {}, {today: 9}), None).value == 4
+    assert of("active_customers", "today").compute(sums_of({today: 4}, {}, {today: 9}), None).value == 4
 
 
 def test_all_is_the_total_less_what_lies_in_the_future() -> None:
-    sums = WindowSums(NOTHING, {"won_amount": 100}, {"won_amount": 700})
+    sums = sums_of(NOTHING, {"won_amount": 100}, {"won_amount": 700})
     assert of("revenue", "all").compute(sums, None).numerator == 600
 
 
 def test_opens_are_divided_by_those_sent_only_where_deliveries_are_never_told() -> None:
     rate = of("email_open_rate")
     assert rate.compute(flow(emails_opened=1, emails_sent=4), None).denominator == 4
-    told = WindowSums({"emails_opened": 1, "emails_sent": 4}, NOTHING, {"emails_delivered": 1})
+    told = sums_of({"emails_opened": 1, "emails_sent": 4}, NOTHING, {"emails_delivered": 1})
     assert rate.compute(told, None).denominator == 0
 
 
@@ -108,7 +112,7 @@ def test_a_class_share_exists_by_the_class_itself_and_not_by_its_base() -> None:
 
 
 def test_kpis_are_grouped_by_their_dimensions_for_each_window() -> None:
-    compiled = compile_kpis(Plan([kpi("calls"), kpi("new_vs_returning_deals")]), "USD")
+    compiled = compile_kpis(Plan([kpi("calls"), kpi("new_vs_returning_deals")]), rollup_rules())
     assert {grouping: [found.kpi.name for found in windows[0]] for grouping, windows in compiled.items()} == {
         "": ["calls"],
         "rep": ["calls"],
