@@ -102,6 +102,18 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         return f"`{self.denominator}` is not above 0{at_start}"
 
 
+class Dimension(msgspec.Struct, frozen=True):
+    """A dimension of the user's own: what events say in one of their fields, inherited as the built-in ones are.
+
+    Args:
+        name: What formulas, series and the API call it.
+        field: Name of the field in the JSON of events.
+    """
+
+    name: str
+    field: str
+
+
 class Rest(TypedDict, total=False):
     """What a declaration may add to its formula; see :class:`Kpi`."""
 

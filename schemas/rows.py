@@ -35,6 +35,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         number: Integer of its type: seconds, thousandths of a score, 1 for an advertisement.
         items: Items of a sale or return.
         extra: What only targets have, as JSON.
+        fields: Fields of the user's own, as far as the catalogue asks for them: name -> text or integer.
     """
 
     section: int
@@ -59,6 +60,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     number: int | None = None
     items: tuple[Item, ...] | None = None
     extra: str | None = None
+    fields: dict[str, str | int] | None = None
 
 
 class Section(msgspec.Struct, array_like=True, gc=False, frozen=True):

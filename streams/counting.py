@@ -6,11 +6,13 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from schemas.declare import Dimension
 from schemas.facts import ATTRIBUTE_COLUMNS, FACTS, QUANTITY_COLUMNS
 from schemas.kpi import escape
 from schemas.measures import COUNT, Measure
 from schemas.rows import COLUMNS, EVENT_TYPES, Row
-from schemas.windows import EVENT_DIMENSIONS, RESOLUTIONS, WINDOW_RESOLUTION, WINDOWS
+from schemas.windows import RESOLUTIONS, WINDOW_RESOLUTION, WINDOWS
+from streams.dimensions import Dimensions
 
 GLOBAL: Final = ""
 FIXED: Final = -1
@@ -33,6 +35,9 @@ class SizedOp(NamedTuple):
     by: int
 
 
+Conditions = tuple[tuple[int, frozenset[str]], ...]
+
+
 class Grouped(NamedTuple):
     """What a fact adds under one grouping.
 
@@ -42,6 +47,7 @@ class Grouped(NamedTuple):
         parts: In alphabetical order of their names, indexes of event dimensions and ready ``name=value``.
         ops: Plain measures.
         sized: Histograms.
+        only: Event dimensions, by index, and the values that they must have for the fact to count here.
     """
 
     by: int
@@ -49,6 +55,7 @@ class Grouped(NamedTuple):
     parts: tuple[int | str, ...]
     ops: tuple[Op, ...]
     sized: tuple[SizedOp, ...]
+    only: Conditions = ()
 
 
 Counting = tuple[Grouped, ...]
@@ -56,11 +63,15 @@ Counting = tuple[Grouped, ...]
 
 
 class PlainFact(NamedTuple):
-    """How an event is counted as it came in: attributes and quantities by which columns of its row."""
+    """How an event is counted as it came in: attributes and quantities by which columns of its row.
+
+    ``fields`` are quantities of the user's own, which come after the others.
+    """
 
     name: str
     attributes: Callable[[Row], tuple[Any, ...]] | None
     quantities: tuple[str, ...]
+    fields: tuple[str, ...]
 
 
 class CountingPlan:
@@ -69,11 +80,19 @@ class CountingPlan:
     Args:
         measures: By name. Their order is the order in which a cell gets them, so equal state needs an equal order.
         groupings: Measure -> dimension names joined by commas; empty for what is counted globally.
+        own: Dimensions of the user's own.
     """
 
-    def __init__(self, measures: Mapping[str, Measure], groupings: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        measures: Mapping[str, Measure],
+        groupings: Mapping[str, frozenset[str]],
+        own: Iterable[Dimension] = (),
+    ) -> None:
         self.measures = dict(measures)
         self.groupings = dict(groupings)
+        self.own = tuple(own)
+        self.dimensions = Dimensions(self.own)
         self.finest = dict(self._finest())
         self._of_fact: dict[str, list[Measure]] = {}
         for measure in self.measures.values():
@@ -101,32 +120,60 @@ class CountingPlan:
         columns = COLUMNS[event_type]
         # Attributes that nothing looks at are left out, or every text of an event would be a counting of its own.
         used = {name for m in measures for name in (*m.where, m.keyed_by, *names_in(self.groupings[m.name]))}
+        used -= {*self.dimensions.names}
         texts = [column for column in ATTRIBUTE_COLUMNS if column in columns]
         while texts and columns[texts[-1]] not in used:
             texts.pop()
         getter = _getter(texts) if texts else None
-        return PlainFact(event_type, getter, tuple(column for column in QUANTITY_COLUMNS if column in columns))
+        quantities = tuple(column for column in QUANTITY_COLUMNS if column in columns)
+        return PlainFact(event_type, getter, quantities, self._own_fields(event_type))
+
+    def _own_fields(self, fact: str) -> tuple[str, ...]:
+        """Fields of the user's own that measures of a fact add up."""
+        known = (COUNT, *FACTS[fact].quantities)
+        return tuple(sorted({m.quantity for m in self._of_fact.get(fact, ()) if m.quantity not in known}))
+
+    def _slot(self, measure: Measure, quantity: str) -> int:
+        if quantity == COUNT:
+            return 0
+        return 1 + (*FACTS[measure.fact].quantities, *self._own_fields(measure.fact)).index(quantity)
 
     def _make_counting(self, fact: str, attributes: dict[str, str]) -> Iterable[Grouped]:
         measures = [
             measure
             for measure in self._of_fact.get(fact, ())
-            if all(attributes.get(name) in allowed for name, allowed in measure.where.items())
+            if all(
+                attributes.get(name) in allowed
+                for name, allowed in measure.where.items()
+                if name not in self.dimensions.names
+            )
         ]
         for grouping in sorted({grouping for measure in measures for grouping in self.groupings[measure.name]}):
-            parts = tuple(_part(name, attributes) for name in names_in({grouping}))
+            parts = tuple(self._part(name, attributes) for name in names_in({grouping}))
             if "" in parts:  # an attribute that this fact does not state
                 continue
-            here = [measure for measure in measures if grouping in self.groupings[measure.name]]
-            ops = tuple(Op(_stored(m, attributes), _slot(m, m.quantity)) for m in here if not m.is_sized)
-            sized = tuple(SizedOp(m.name, _slot(m, m.quantity), _slot(m, m.keyed_by)) for m in here if m.is_sized)
-            fixed = [part for part in parts if isinstance(part, str)]
-            if len(fixed) == len(parts):
-                yield Grouped(FIXED, ",".join(fixed), (), ops, sized)
-            elif len(parts) == 1 and isinstance(parts[0], int):
-                yield Grouped(parts[0], "", (), ops, sized)
-            else:
-                yield Grouped(COMBINED, "", parts, ops, sized)
+            by_conditions: dict[Conditions, list[Measure]] = {}
+            for measure in measures:
+                if grouping in self.groupings[measure.name]:
+                    by_conditions.setdefault(self._conditions(measure), []).append(measure)
+            for only, here in by_conditions.items():
+                ops = tuple(Op(_stored(m, attributes), self._slot(m, m.quantity)) for m in here if not m.is_sized)
+                sized = tuple(
+                    SizedOp(m.name, self._slot(m, m.quantity), self._slot(m, m.keyed_by)) for m in here if m.is_sized
+                )
+                yield _grouped(parts, ops, sized, only)
+
+    def _conditions(self, measure: Measure) -> Conditions:
+        """Return which values of event dimensions a measure is only counted for."""
+        names = self.dimensions.names
+        return tuple((names.index(name), frozenset(where)) for name, where in measure.where.items() if name in names)
+
+    def _part(self, name: str, attributes: dict[str, str]) -> int | str:
+        """The index of an event dimension, or ``name=value`` of an attribute; empty where a fact has no such value."""
+        if name in self.dimensions.names:
+            return self.dimensions.names.index(name)
+        value = attributes.get(name)
+        return f"{name}={escape(value)}" if value else ""
 
     def _finest(self) -> Iterable[tuple[str, int]]:
         """Stored measure -> index of the finest resolution that it has cells of, where that is not the first."""
@@ -141,22 +188,19 @@ def names_in(groupings: Iterable[str]) -> list[str]:
     return sorted({name for grouping in groupings if grouping for name in grouping.split(",")})
 
 
-def _slot(measure: Measure, quantity: str) -> int:
-    if quantity == COUNT:
-        return 0
-    return 1 + FACTS[measure.fact].quantities.index(quantity)
+def _grouped(
+    parts: tuple[int | str, ...], ops: tuple[Op, ...], sized: tuple[SizedOp, ...], only: Conditions
+) -> Grouped:
+    fixed = [part for part in parts if isinstance(part, str)]
+    if len(fixed) == len(parts):
+        return Grouped(FIXED, ",".join(fixed), (), ops, sized, only)
+    if len(parts) == 1 and isinstance(parts[0], int):
+        return Grouped(parts[0], "", (), ops, sized, only)
+    return Grouped(COMBINED, "", parts, ops, sized, only)
 
 
 def _stored(measure: Measure, attributes: dict[str, str]) -> str:
     return f"{measure.name}#{attributes.get(measure.keyed_by, '')}" if measure.keyed_by else measure.name
-
-
-def _part(name: str, attributes: dict[str, str]) -> int | str:
-    """The index of an event dimension, or ``name=value`` of an attribute; empty where the fact has no such value."""
-    if name in EVENT_DIMENSIONS:
-        return EVENT_DIMENSIONS.index(name)
-    value = attributes.get(name)
-    return f"{name}={escape(value)}" if value else ""
 
 
 def _getter(columns: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:

@@ -16,6 +16,7 @@ import msgspec
 
 from schemas.rows import KIND, LIFE_CYCLE, Row
 from schemas.windows import DAY_MS
+from streams.dimensions import Dims
 from streams.fold.accumulator import Accumulator
 from streams.fold.history import REPLAYED, History, is_conversation
 from streams.fold.items import Products
@@ -94,17 +95,17 @@ class Account:
 
     def _late(self, row: Row, place: int) -> None:
         rows = self.record.rows
-        known = _stated_before(rows, place)
+        known = _stated_before(rows, place, self._out)
         talk_ms = self._history.first_talk_ms
         new_talk = is_conversation(row) and (talk_ms is None or row.at_ms < talk_ms)
-        if row.kind in REPLAYED or new_talk or _changes(row, known):
+        if row.kind in REPLAYED or new_talk or _changes(self._out.stated(row), known):
             _replay(rows, self._out, -1)
             rows.insert(place, row)
             self._history = _replay(rows, self._out, 1)
         else:
             rows.insert(place, row)
         if row.kind not in REPLAYED:
-            stated = zip(_stated(row), known, strict=True)
+            stated = zip(self._out.stated(row), known, strict=True)
             self._count(row, [own if own is not None else before for own, before in stated])
 
     def _count(self, row: Row, dims: Sequence[str | None]) -> None:
@@ -112,7 +113,7 @@ class Account:
         if row.kind == _OPENED:
             self._count_opening(row, tuple(dims))
         if row.kind == _SPEND:  # it is nobody's: it has only what it states
-            dims = _stated(row)
+            dims = self._out.stated(row)
         self._out.event(row, dims)
 
     def _count_opening(self, row: Row, dims: tuple[str | None, ...]) -> None:
@@ -171,22 +172,18 @@ def _amended(rows: Sequence[Row], out: Accumulator) -> Mapping[int, Products]:
     return history.amended
 
 
-def _stated(row: Row) -> tuple[str | None, ...]:
-    return (row.rep, row.team, row.region, row.source, row.channel, row.product)
-
-
-def _stated_before(rows: Sequence[Row], place: int) -> list[str | None]:
+def _stated_before(rows: Sequence[Row], place: int, out: Accumulator) -> list[str | None]:
     """Return the dimensions last stated before a place in the order."""
-    known: list[str | None] = [None] * 6
+    known: list[str | None] = list(out.unknown)
     for row in reversed(rows[:place]):
         if None not in known:
             break
-        known = [value if value is not None else own for value, own in zip(known, _stated(row), strict=True)]
+        known = [value if value is not None else own for value, own in zip(known, out.stated(row), strict=True)]
     return known
 
 
-def _changes(row: Row, known: Sequence[str | None]) -> bool:
-    return any(own is not None and own != before for own, before in zip(_stated(row), known, strict=True))
+def _changes(stated: Dims, known: Dims) -> bool:
+    return any(own is not None and own != before for own, before in zip(stated, known, strict=True))
 
 
 def _only_states(row: Row) -> bool:
@@ -201,3 +198,5 @@ def _take_over(row: Row, earlier: Row) -> None:
     row.source = row.source if row.source is not None else earlier.source
     row.channel = row.channel if row.channel is not None else earlier.channel
     row.product = row.product if row.product is not None else earlier.product
+    if earlier.fields:
+        row.fields = {**earlier.fields, **(row.fields or {})}

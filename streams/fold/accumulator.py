@@ -9,15 +9,13 @@ from schemas.kpi import escape
 from schemas.rows import Row
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
 from schemas.wire import Win
-from streams.counting import COMBINED, FIXED, Counting, CountingPlan, Op, SizedOp
+from streams.counting import COMBINED, FIXED, Conditions, Counting, CountingPlan, Op, SizedOp
+from streams.dimensions import Dims
 from streams.fold.rules import FoldRules
 from streams.time import Calendar, size_class
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
 _PRODUCT: Final = EVENT_DIMENSIONS.index("product")
-
-Dims = Sequence[str | None]
-"""Values of the six event dimensions, in their order; None where there is none."""
 
 Split = tuple[str | None, int, Sequence[int]]
 """A product, and the count and quantities that fall to it."""
@@ -42,7 +40,10 @@ class Accumulator:
         self.sign = 1
         self.wins: list[Win] = []
         self._deltas: Deltas = {}
-        self._keys: tuple[dict[str, str], ...] = tuple({} for _ in EVENT_DIMENSIONS)
+        self.unknown: Dims = plan.dimensions.unknown
+        self.stated = plan.dimensions.stated
+        self._names = plan.dimensions.names
+        self._keys: tuple[dict[str, str], ...] = tuple({} for _ in self._names)
         self._buyer_windows = {name: _window_measures(plan, name) for name in ("buyer", "repeat_buyer")}
 
     def drain(self) -> Deltas:
@@ -65,16 +66,20 @@ class Accumulator:
     def announce(self, row: Row, dims: Dims, amount: int) -> None:
         """Say that a deal was won, for those who celebrate; more than once where a history is worked out anew."""
         if self.sign > 0:
-            self.wins.append(Win(row.event_id, row.at_ms, row.account, row.ref or "", tuple(dims), amount))
+            told = tuple(dims[: len(EVENT_DIMENSIONS)])
+            self.wins.append(Win(row.event_id, row.at_ms, row.account, row.ref or "", told, amount))
 
     def event(self, row: Row, dims: Dims) -> None:
         """Add an event as it came in."""
         plain = self.plan.plain[row.kind]
         if plain is None:
             return
-        name, attributes, columns = plain
+        name, attributes, columns, fields = plain
         counting = self.plan.counting(name, *attributes(row)) if attributes else self.plan.counting(name)
-        self.fact(counting, row.at_ms, dims, [getattr(row, column) or 0 for column in columns])
+        quantities = [getattr(row, column) or 0 for column in columns]
+        if fields:
+            quantities += [_integer(row, field) for field in fields]
+        self.fact(counting, row.at_ms, dims, quantities)
 
     def fact(
         self,
@@ -100,21 +105,21 @@ class Accumulator:
             return
         integers = (count * sign, *(quantity * sign for quantity in quantities))
         start = at_ms - at_ms % _TEN_SECONDS
-        for index, key, parts, ops, sized in counting:
+        for index, key, parts, ops, sized, only in counting:
+            if only and not _holds(only, dims):
+                continue
             if index == FIXED:
                 self._add(key, start, ops, sized, integers)
             elif products is not None and (index == _PRODUCT or _PRODUCT in parts):
                 for product, number, quantities_of in products:
                     mine = (number * sign, *(quantity * sign for quantity in quantities_of))
-                    for split_key in self._keys_of(index, parts, dims, product):
-                        self._add(split_key, start, ops, sized, mine)
+                    self._add_combined(index, parts, dims, product, start, ops, sized, mine)
             elif index >= 0:
                 value = dims[index]
                 if value is not None:
                     self._add(self._keys[index].get(value) or self.key(index, value), start, ops, sized, integers)
             else:
-                for combined in self._keys_of(index, parts, dims, dims[_PRODUCT]):
-                    self._add(combined, start, ops, sized, integers)
+                self._add_combined(index, parts, dims, dims[_PRODUCT], start, ops, sized, integers)
 
     def key(self, index: int, value: str) -> str:
         """Return the dimension key of one value of an event dimension."""
@@ -123,12 +128,12 @@ class Accumulator:
         if found is None:
             if len(keys) > 100_000:
                 keys.clear()
-            found = keys[value] = f"{EVENT_DIMENSIONS[index]}={escape(value)}"
+            found = keys[value] = f"{self._names[index]}={escape(value)}"
         return found
 
     def keys(self, counting: Counting, dims: Dims, products: Sequence[Split] | None) -> Iterable[str]:
         """Return the dimension keys that a fact is counted under, each once."""
-        for index, key, parts, _, _ in counting:
+        for index, key, parts, _, _, _ in counting:
             if index == FIXED:
                 yield key
             elif products is not None and (index == _PRODUCT or _PRODUCT in parts):
@@ -214,6 +219,20 @@ class Accumulator:
             cell = self._deltas[place] = {}
         cell[measure] = cell.get(measure, 0) + delta
 
+    def _add_combined(
+        self,
+        index: int,
+        parts: Sequence[int | str],
+        dims: Dims,
+        product: str | None,
+        start_ms: int,
+        ops: Iterable[Op],
+        sized: Iterable[SizedOp],
+        integers: Sequence[int],
+    ) -> None:
+        for key in self._keys_of(index, parts, dims, product):
+            self._add(key, start_ms, ops, sized, integers)
+
     def _add(
         self, key: str, start_ms: int, ops: Iterable[Op], sized: Iterable[SizedOp], integers: Sequence[int]
     ) -> None:
@@ -226,6 +245,15 @@ class Accumulator:
         for measure, slot, by in sized:
             stored = f"{measure}#{size_class(abs(integers[by]))}"
             cell[stored] = cell.get(stored, 0) + integers[slot]
+
+
+def _holds(only: Conditions, dims: Dims) -> bool:
+    return all(dims[index] in allowed for index, allowed in only)
+
+
+def _integer(row: Row, field: str) -> int:
+    value = row.fields.get(field) if row.fields is not None else None
+    return value if isinstance(value, int) else 0
 
 
 def _window_measures(plan: CountingPlan, fact: str) -> tuple[tuple[str, str], ...]:

@@ -7,13 +7,10 @@ falls into, and of the exit that ends it.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
-from streams.fold.accumulator import Accumulator, Dims
-
-_UNKNOWN: Final[Dims] = (None,) * 6
+from streams.dimensions import Dims
+from streams.fold.accumulator import Accumulator
 
 
 class _Step(msgspec.Struct, gc=False):
@@ -62,7 +59,7 @@ class Customer:
         """
         if self._dims is None:
             for step in self._steps:  # returns that came before any sale: now it is known whose they are
-                self._money(_UNKNOWN, step.at_ms, -step.amount, -step.cost, -1)
+                self._money(self._out.unknown, step.at_ms, -step.amount, -step.cost, -1)
                 self._money(dims, step.at_ms, step.amount, step.cost, 1)
             self._dims = dims
         self._add(_Step(at_ms, amount, cost, 1))
@@ -82,7 +79,7 @@ class Customer:
         self._stand(index, -1)
         step.amount, step.cost = amount, cost
         self._stand(index, 1)
-        self._money(self._dims or _UNKNOWN, step.at_ms, more, costlier, 0)
+        self._money(self._whose, step.at_ms, more, costlier, 0)
         self._weigh(step.at_ms, more)
 
     def churned(self, at_ms: int) -> None:
@@ -90,10 +87,15 @@ class Customer:
         if self._stays and at_ms < self._stays[-1].end_ms:
             self._move_end(self._stays[-1], at_ms)
 
+    @property
+    def _whose(self) -> Dims:
+        """The customer's dimensions; none before the first purchase."""
+        return self._dims if self._dims is not None else self._out.unknown
+
     def _add(self, step: _Step) -> None:
         self._steps.append(step)
         self._stand(len(self._steps) - 1, 1)
-        self._money(self._dims or _UNKNOWN, step.at_ms, step.amount, step.cost, 1)
+        self._money(self._whose, step.at_ms, step.amount, step.cost, 1)
         self._weigh(step.at_ms, step.amount)
 
     def _money(self, dims: Dims, at_ms: int, amount: int, cost: int, count: int) -> None:
@@ -119,11 +121,11 @@ class Customer:
         out, revenue = self._out, stay.revenue * sign
         self._level(stay.end_ms, -sign, -revenue, 0)
         seconds = (stay.end_ms - stay.start_ms) // 1000 * sign
-        out.fact(out.plan.counting("customer_exit"), stay.end_ms, self._dims or _UNKNOWN, (seconds, revenue), sign)
+        out.fact(out.plan.counting("customer_exit"), stay.end_ms, self._whose, (seconds, revenue), sign)
 
     def _level(self, at_ms: int, count: int, revenue: int, entries: int) -> None:
         out = self._out
-        out.fact(out.plan.counting("customer"), at_ms, self._dims or _UNKNOWN, (revenue, entries), count)
+        out.fact(out.plan.counting("customer"), at_ms, self._whose, (revenue, entries), count)
 
     def _weigh(self, at_ms: int, amount: int) -> None:
         """Add money to what the customer weighs, from its time or the start of a stay on, until the stay's end."""
@@ -134,7 +136,7 @@ class Customer:
             stay.revenue += amount
             self._level(max(at_ms, stay.start_ms), 0, amount, 0)
             self._level(stay.end_ms, 0, -amount, 0)
-            out.fact(out.plan.counting("customer_exit"), stay.end_ms, self._dims or _UNKNOWN, (0, amount), 0)
+            out.fact(out.plan.counting("customer_exit"), stay.end_ms, self._whose, (0, amount), 0)
 
     def _stand(self, first: int, sign: int) -> None:
         """Add the standing after every step from one on, in the place of the standing before it."""
@@ -152,4 +154,4 @@ class Customer:
         if deals and revenue > 0:
             out = self._out
             quantities = (revenue * sign, amount * sign, deals * sign, int(sign > 0))
-            out.fact(out.plan.counting("standing"), at_ms, _UNKNOWN, quantities, sign)
+            out.fact(out.plan.counting("standing"), at_ms, self._out.unknown, quantities, sign)

@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 
 from schemas.rows import KIND, Row
-from streams.fold.accumulator import Accumulator, Dims
+from streams.dimensions import Dims
+from streams.fold.accumulator import Accumulator
 from streams.fold.items import Products, amended_products, amount_of_items, cost_of_items, first, names, splits
 from streams.fold.rules import ENTRY_STAGE
 
-UNKNOWN: Final[Dims] = (None,) * 6
 _WON: Final = KIND["deal.won"]
 _LOST: Final = KIND["deal.lost"]
 _CREATED: Final = KIND["deal.created"]
@@ -48,7 +48,7 @@ class _Position(msgspec.Struct, frozen=True, gc=False):
 class Deal(msgspec.Struct):
     """What later events of a deal need of the earlier ones."""
 
-    stated: Dims = UNKNOWN
+    stated: Dims
     created_ms: int | None = None
     amount: int | None = None
     cost: int | None = None
@@ -86,7 +86,7 @@ class Deals:
         key = row.ref or ""
         deal = self._deals.get(key)
         if deal is None:
-            deal = self._deals[key] = Deal()
+            deal = self._deals[key] = Deal(self._out.unknown)
         return deal
 
     def redistributes(self, row: Row) -> bool:

@@ -6,15 +6,16 @@ pure function of its events in order. :class:`History` is that function, one eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from schemas.kpi import escape
 from schemas.rows import EVENT_TYPES, KIND, Row
+from streams.dimensions import Dims
 from streams.fold import deals as deal_events
-from streams.fold.accumulator import Accumulator, Dims
+from streams.fold.accumulator import Accumulator
 from streams.fold.customer import Customer
-from streams.fold.deals import UNKNOWN, Deals, Sale
+from streams.fold.deals import Deals, Sale
 from streams.fold.goals import definition
 from streams.fold.items import Products, each
 from streams.fold.leads import Leads, ceil_seconds
@@ -47,7 +48,7 @@ class History:
     def __init__(self, out: Accumulator, amended: Mapping[int, Products]) -> None:
         self._out = out
         self._amended = amended
-        self.dims: list[str | None] = list(UNKNOWN)
+        self.dims: list[str | None] = list(out.unknown)
         self._leads = Leads(out)
         self._deals = Deals(out, self._purchase, self._restate)
         self._customer = Customer(out)
@@ -100,14 +101,19 @@ class History:
             dims[4] = row.channel
         if row.product is not None:
             dims[5] = row.product
+        dimensions = self._out.plan.dimensions
+        if dimensions.own:
+            for index, value in zip(dimensions.own, dimensions.stated_own(row), strict=True):
+                if value is not None:
+                    dims[index] = value
 
-    def _resolve(self, row: Row, stated_before: Sequence[str | None] = UNKNOWN) -> Dims:
+    def _resolve(self, row: Row, stated_before: Dims | None = None) -> Dims:
         """Return an event's dimensions: its own, else its deal's last, else the account's last."""
-        stated = (row.rep, row.team, row.region, row.source, row.channel, row.product)
         self.state(row)
+        before = self._out.unknown if stated_before is None else stated_before
         return tuple(
             own if own is not None else deals if deals is not None else account
-            for own, deals, account in zip(stated, stated_before, self.dims, strict=True)
+            for own, deals, account in zip(self._out.stated(row), before, self.dims, strict=True)
         )
 
     # Events. A kind that only states dimensions has no handler.
@@ -115,8 +121,8 @@ class History:
     def _take_deal(self, row: Row) -> None:
         deal = self._deals.of(row)
         dims = self._resolve(row, deal.stated)
-        stated = (row.rep, row.team, row.region, row.source, row.channel, row.product)
-        deal.stated = tuple(own if own is not None else old for own, old in zip(stated, deal.stated, strict=True))
+        stated = zip(self._out.stated(row), deal.stated, strict=True)
+        deal.stated = tuple(own if own is not None else old for own, old in stated)
         self._out.event(row, dims)
         handler = _DEAL_HANDLERS.get(row.kind)
         if handler is not None:
@@ -137,7 +143,7 @@ class History:
     def _lead_disqualified(self, row: Row, dims: Dims) -> None:
         self._leads.disqualified(row, dims)
 
-    def _talk(self, row: Row, _dims: Dims = UNKNOWN) -> None:
+    def _talk(self, row: Row, _dims: Dims = ()) -> None:
         if self._first_talk_ms is None:
             self._first_talk_ms = row.at_ms
 

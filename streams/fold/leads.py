@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from schemas.rows import Row
-from streams.fold.accumulator import Accumulator, Dims
+from streams.dimensions import Dims
+from streams.fold.accumulator import Accumulator
 from streams.fold.rules import ENTRY_STAGE
 
 
