@@ -11,6 +11,7 @@ from zlib import crc32
 
 from agents.changelogs import Newest, read_changelogs
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import UnavailableError
 from schemas.playlist import playlist
 from schemas.settings import Settings
@@ -80,7 +81,8 @@ class StateReader:
         self._plan = plan
         self._calendar = Calendar(settings.time.zone, settings.time.week_start)
         self._worktime = work_time(settings, self._calendar)
-        self._trends = trends_of(playlist(settings.wall, plan.kpis))
+        tiles = catalogue_of(settings).tiles
+        self._trends = trends_of(playlist(settings.wall, plan.kpis, own=tiles))
         self._ends: dict[tuple[str, int], int] = {}
 
     def end(self, table: str, partition: int) -> int:

@@ -27,7 +27,7 @@ from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
-from streams.plan import Plan
+from streams.plan import plan_of
 from streams.publication import Publication
 from streams.redis_view import RedisSink
 
@@ -62,7 +62,7 @@ class Worker:
 
     def __init__(self, settings: Settings, extra_routes: Sequence[web.RouteDef] = ()) -> None:
         self.settings = settings
-        self.plan = Plan(*catalogue_of(settings))
+        self.plan = plan_of(catalogue_of(settings))
         self._extra_routes = extra_routes
         self._producers: list[AIOKafkaProducer] = []
         self._tasks: list[asyncio.Task[None]] = []

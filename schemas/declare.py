@@ -7,7 +7,7 @@ from typing import Final, Literal, Required, TypedDict, Unpack
 import msgspec
 
 from schemas.kpi import Unit
-from schemas.windows import EVENT_DIMENSIONS
+from schemas.windows import EVENT_DIMENSIONS, WINDOWS
 
 KpiType = Literal["simple", "ratio", "derived", "cumulative", "conversion", "distribution", "ranking", "level"]
 Better = Literal["higher", "lower", "none"]
@@ -46,6 +46,8 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         lowest: The value is the lowest ratio among the keys of two keyed measures; the key is its label.
         class_of: Dimension whose values are the classes that the histograms of the formula are split into (ABC).
         goal: What it says of goals, whose values are targets and not measures.
+        windows: Those it is published for.
+        targets: Period (``day`` to ``year``) -> what it is to reach in it: major units of money, else as the value.
         source: Where the KPI is from: letters of the five lists, or the file of the user's own.
         doc: The formula in words.
         example: A worked example.
@@ -69,6 +71,8 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     lowest: bool = False
     class_of: str = ""
     goal: Goal | None = None
+    windows: tuple[str, ...] = WINDOWS
+    targets: dict[str, float] = {}
     source: str
     doc: str
     example: str = ""

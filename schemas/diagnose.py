@@ -99,7 +99,7 @@ def decode_slowly(raw: bytes, headers: Sequence[tuple[str, bytes | None]] = ()) 
         for name, value in ((key.removeprefix("ce_"), value) for key, value in headers if key.startswith("ce_"))
     }
     prefix = ""
-    if not envelope and "specversion" in document and "event_type" not in document:
+    if not envelope and _is_envelope(document):
         envelope, document, prefix = document, _data_of(document), "data."
     names = {ours: theirs for ours, theirs in _ENVELOPE.items() if theirs in envelope and ours not in document}
     document = document | {ours: envelope[theirs] for ours, theirs in names.items()}
@@ -108,6 +108,20 @@ def decode_slowly(raw: bytes, headers: Sequence[tuple[str, bytes | None]] = ()) 
     except InvalidEvent as error:
         field = names.get(error.field, f"{prefix}{error.field}" if error.field else "")
         raise InvalidEvent(error.reason, field, error.found, error.allowed) from None
+
+
+def document_of(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of a message, that inside it for a CloudEvent in structured mode.
+
+    Raises:
+        InvalidEvent: It is none.
+    """
+    document = _parse(raw)
+    return _data_of(document) if _is_envelope(document) else document
+
+
+def _is_envelope(document: Mapping[str, Any]) -> bool:
+    return "specversion" in document and "event_type" not in document
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

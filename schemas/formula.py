@@ -61,6 +61,22 @@ def parse(formula: str) -> tuple[Term, ...]:
     return tuple(Term(coefficient, factors) for factors, coefficient in sorted(joined.items()))
 
 
+def split(formula: str) -> tuple[str, str | None]:
+    """Return numerator and denominator of a formula that may be divided once, last; None where it is not divided.
+
+    Raises:
+        CatalogueError: It cannot be read.
+    """
+    try:
+        node = ast.parse(formula.strip(), mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        parse(formula)  # says what is wrong
+        raise
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return ast.unparse(node.left), ast.unparse(node.right)
+    return formula, None
+
+
 def measures_of(formula: str | None) -> tuple[str, ...]:
     """Return the measures a formula names, each once."""
     factors = (factor for term in parse(formula) for factor in term.factors) if formula else ()

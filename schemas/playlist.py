@@ -110,19 +110,22 @@ _KINDS: Final[dict[TileKind, _Kind]] = {
 _OTHER_TITLES: Final[dict[TileKind, str]] = {"goal": "Goal", "funnel": "Funnel", "abc": "Customers by revenue"}
 
 
-def playlist(wall: Wall, kpis: Iterable[Kpi], origin: str = "salespulse.toml") -> tuple[Page, ...]:
+def playlist(
+    wall: Wall, kpis: Iterable[Kpi], origin: str = "salespulse.toml", own: Iterable[Mapping[str, Any]] = ()
+) -> tuple[Page, ...]:
     """Read the pages of the settings; where there are none the pages that come along, as far as their KPIs go.
 
     Args:
         wall: ``[wall]`` of the settings.
         kpis: Those in force.
         origin: The file, for errors.
+        own: Tiles of the user's own KPIs; they get pages behind those that come along.
 
     Raises:
         SettingsError: One line with file, key, page and tile, what was found and what is allowed.
     """
     known = {kpi.name: kpi for kpi in kpis}
-    pages: Sequence[Mapping[str, object]] = wall.pages or _default_pages(known)
+    pages: Sequence[Mapping[str, object]] = wall.pages or [*_default_pages(known), *_own_pages(own)]
     if not pages:
         return ()
     tables = Table({"pages": pages}, "wall", "", origin).tables("pages", "page")
@@ -142,6 +145,23 @@ def _default_pages(known: Mapping[str, Kpi]) -> list[dict[str, object]]:
         if tiles:
             pages.append({**page, "tiles": tiles})
     return pages
+
+
+def _own_pages(tiles: Iterable[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """Lay tiles of the user's own on as many pages as they need."""
+    pages: list[list[Mapping[str, Any]]] = []
+    left = 0
+    for tile in tiles:
+        places = PLACES_OF_SIZE.get(tile.get("size", _KINDS[tile["kind"]].sizes[0] if tile["kind"] in _KINDS else 1), 1)
+        if places > left:
+            pages.append([])
+            left = PLACES
+        pages[-1].append(tile)
+        left -= places
+    return [
+        {"title": "Our own KPIs" if number == 1 else f"Our own KPIs ({number})", "tiles": page}
+        for number, page in enumerate(pages, 1)
+    ]
 
 
 @cache
@@ -173,7 +193,8 @@ def _tile(table: Table, known: Mapping[str, Kpi]) -> Tile:
     kpis = [known[name] for name in names]
     by = _by(table, kind, kpis[0])
     where = _where(table, kpis, by)
-    window = table.choice("window", rule.windows, rule.windows[0])
+    windows = [name for name in rule.windows if rule.kpis or "window" not in rule.keys or _is_shown(kind, kpis, name)]
+    window = table.choice("window", windows, windows[0] if windows else None)
     if kind == "funnel" and by == "stage" and WEAKEST_STAGE in known:
         names = (*names, WEAKEST_STAGE)
     step = {"trend": _STEP_OF_WINDOW.get(window, ""), "heat": "1h"}.get(kind, "")
@@ -188,6 +209,11 @@ def _tile(table: Table, known: Mapping[str, Kpi]) -> Tile:
         by=by,
         step=cast('Literal["", "1h", "1d"]', step),
     )
+
+
+def _is_shown(kind: TileKind, kpis: Iterable[Kpi], window: str) -> bool:
+    """Whether KPIs are published for a window; a trend is told slice by slice, for any."""
+    return kind == "trend" or all(window in kpi.windows for kpi in kpis)
 
 
 def _names(table: Table, kind: TileKind, known: Mapping[str, Kpi]) -> tuple[str, ...]:

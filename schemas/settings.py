@@ -15,7 +15,6 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from schemas.catalogue import KPIS
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SettingsError
 from schemas.playlist import playlist
@@ -90,8 +89,16 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
         raise SettingsError(f"{path}: no such settings file; leave out --config to use the defaults")
     document = _read_toml(origin) if origin.is_file() else {}
     variables = os.environ if environment is None else environment
+    _resolve_files(document, origin.parent)
     from_environment = _lay_over(document, variables)
     return settings_from(document, str(origin), from_environment)
+
+
+def _resolve_files(document: Mapping[str, Any], directory: Path) -> None:
+    """Files that a settings file names lie beside it."""
+    table = document.get("catalogue")
+    if isinstance(table, dict) and isinstance(table.get("files"), list):
+        table["files"] = [str(directory / name) if isinstance(name, str) else name for name in table["files"]]
 
 
 def settings_from(
@@ -217,23 +224,9 @@ def _names(kind: Any, prefix: str) -> list[str]:
     return names
 
 
-def _check_catalogue(settings: Settings, origin: str) -> None:
-    known = [kpi.name for kpi in KPIS]
-    for name in settings.catalogue.include:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; `salespulse catalogue` lists all"
-            raise SettingsError(f"{origin}: catalogue.include: found {name!r}, which is no KPI{hint}")
-    if settings.catalogue.files:
-        raise SettingsError(
-            f"{origin}: catalogue.files: found {list(settings.catalogue.files)}; KPIs of one's own are not read "
-            "by this version yet, so it must be empty"
-        )
-
-
 def _check_values(settings: Settings, origin: str) -> None:
-    _check_catalogue(settings, origin)
-    playlist(settings.wall, catalogue_of(settings).kpis, origin)
+    catalogue = catalogue_of(settings, origin)
+    playlist(settings.wall, catalogue.kpis, origin, catalogue.tiles)
     try:
         zoneinfo.ZoneInfo(settings.time.zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

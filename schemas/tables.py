@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from schemas.errors import SettingsError
+from schemas.toml_lines import TomlLines
 
 
 class Table:
@@ -19,13 +20,25 @@ class Table:
         prefix: Dotted name of the table, as in ``wall.pages.tiles``.
         place: Which of several it is, for people; may be empty.
         origin: The file, for errors.
+        lines: Tells at which of its lines something stands, where that is known.
+        number: Which of an array of tables it is, from 1; 0 for none of one.
     """
 
-    def __init__(self, fields: Mapping[str, object], prefix: str, place: str, origin: str) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, object],
+        prefix: str,
+        place: str,
+        origin: str,
+        lines: TomlLines | None = None,
+        number: int = 0,
+    ) -> None:
         self._fields = fields
         self._prefix = prefix
         self._place = place
         self._origin = origin
+        self._lines = lines
+        self._number = number
 
     def __contains__(self, key: str) -> bool:
         return key in self._fields
@@ -69,14 +82,31 @@ class Table:
             return value
         raise self.wrong(key, f"allowed: {', '.join(map(str, numbers))}")
 
-    def tables(self, key: str, what: str) -> list[Table]:
-        """Read a list of tables that is not empty; each is called by `what` and its number."""
-        prefix = f"{self._prefix}.{key}"
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Read true or false."""
+        value = self._fields.get(key, default)
+        if isinstance(value, bool):
+            return value
+        raise self.wrong(key, "allowed: true, false")
+
+    def mapping(self, key: str) -> Mapping[str, object]:
+        """Read a table whose keys are free; empty where it is left out."""
+        value = self._fields.get(key, {})
+        if isinstance(value, Mapping):
+            return value
+        raise self.wrong(key, "allowed is a table, { name = value }")
+
+    def tables(self, key: str, what: str, *, optional: bool = False) -> list[Table]:
+        """Read a list of tables, each called by `what` and its number; unless `optional` it is not empty."""
+        prefix = f"{self._prefix}.{key}".lstrip(".")
         value = self._fields.get(key, ())
-        if not isinstance(value, (list, tuple)) or not value or not all(isinstance(item, Mapping) for item in value):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, Mapping) for item in value):
+            raise self.wrong(key, f"allowed is a list of tables, [[{prefix}]]")
+        if not value and not optional:
             raise self.wrong(key, f"allowed is a list of tables, [[{prefix}]], and at least one")
         above = f"{self._place}, " if self._place else ""
-        return [Table(item, prefix, f"{above}{what} {at}", self._origin) for at, item in enumerate(value, 1)]
+        numbered = enumerate(value, 1)
+        return [Table(item, prefix, f"{above}{what} {at}", self._origin, self._lines, at) for at, item in numbered]
 
     def wrong(self, key: str, allowed: str) -> SettingsError:
         """Return the error about the value of a key, with what was found."""
@@ -86,7 +116,10 @@ class Table:
     def refuse(self, key: str, text: str) -> SettingsError:
         """Return the error about a key."""
         place = f" ({self._place})" if self._place else ""
-        return SettingsError(f"{self._origin}: {self._prefix}.{key}{place}: {text}")
+        name = f"{self._prefix}.{key}".lstrip(".")
+        line = self._lines.of(self._prefix, self._number, key) if self._lines is not None and self._number else None
+        origin = f"{self._origin}:{line}" if line is not None else self._origin
+        return SettingsError(f"{origin}: {name}{place}: {text}")
 
     def _one_of(self, key: str, value: object, names: list[str], listed_by: str) -> str:
         if isinstance(value, str) and value in names:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from schemas.catalogue import KPIS, Kpi
+from schemas.catalogue.compose import Catalogue
+from schemas.declare import Dimension
 from schemas.errors import CatalogueError
 from schemas.facts import FACTS
 from schemas.formula import measures_of
@@ -19,17 +21,21 @@ class Plan(CountingPlan):
     Args:
         kpis: The catalogue in force.
         measures: Every measure that formulas may name.
+        own: Dimensions of the user's own.
 
     Raises:
         CatalogueError: A formula names an unknown measure, or a dimension that a measure's facts do not have.
     """
 
-    def __init__(self, kpis: Sequence[Kpi] = KPIS, measures: Iterable[Measure] = MEASURES) -> None:
+    def __init__(
+        self, kpis: Sequence[Kpi] = KPIS, measures: Iterable[Measure] = MEASURES, own: Iterable[Dimension] = ()
+    ) -> None:
         self.kpis = tuple(kpis)
+        own = tuple(own)
         known = {measure.name: measure for measure in measures}
         self.presence = dict(_presence(known))
-        groupings = self._needed(known)
-        super().__init__(known, {name: frozenset(found) for name, found in groupings.items()})
+        groupings = self._needed(known, {*EVENT_DIMENSIONS, *(dimension.name for dimension in own)})
+        super().__init__(known, {name: frozenset(found) for name, found in groupings.items()}, own)
         self.levels = frozenset(self._levels())
 
     def measure_names(self, kpi: Kpi) -> tuple[str, ...]:
@@ -44,14 +50,14 @@ class Plan(CountingPlan):
         names = self.measure_names(kpi)
         return {counted: wanted for name in names for counted in (name, self.presence.get(name, name))}
 
-    def _needed(self, measures: dict[str, Measure]) -> dict[str, set[str]]:
+    def _needed(self, measures: dict[str, Measure], event_dimensions: set[str]) -> dict[str, set[str]]:
         groupings: dict[str, set[str]] = {name: set() for name in measures}
         for kpi in self.kpis:
             for name in self.measure_names(kpi):
                 if name not in groupings:
                     raise CatalogueError(f"KPI {kpi.name}: no measure is called {name!r}")
             for name, wanted in self.counted_for(kpi).items():
-                _check_dimensions(kpi, measures[name], wanted)
+                _check_dimensions(kpi, measures[name], wanted, event_dimensions)
                 groupings[name] |= wanted
         return groupings
 
@@ -85,8 +91,13 @@ def _is_presence(measure: Measure) -> bool:
     return measure.quantity == ("entries" if measure.is_level else COUNT) and not measure.keyed_by
 
 
-def _check_dimensions(kpi: Kpi, measure: Measure, groupings: set[str]) -> None:
-    known = {*EVENT_DIMENSIONS, *FACTS[measure.fact].attributes}
+def plan_of(catalogue: Catalogue) -> Plan:
+    """Return what a catalogue needs counted."""
+    return Plan(catalogue.kpis, catalogue.measures, catalogue.dimensions)
+
+
+def _check_dimensions(kpi: Kpi, measure: Measure, groupings: set[str], event_dimensions: set[str]) -> None:
+    known = {*event_dimensions, *FACTS[measure.fact].attributes}
     for dimension in names_in(groupings):
         if dimension not in known:
             raise CatalogueError(

@@ -10,7 +10,6 @@ import msgspec
 import orjson
 
 from schemas.catalogue.compose import catalogue_of
-from schemas.decode import decode
 from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
@@ -18,7 +17,7 @@ from schemas.wire import CellsMessage, CellUpdate
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import fold_rules
 from streams.intake.normalise import Normaliser
-from streams.plan import Plan
+from streams.plan import plan_of
 from streams.publication import Published
 from streams.rollup.owner import Rollup
 from streams.rollup.upstream import rollup_rules
@@ -36,7 +35,7 @@ class PurePipeline:
 
     def __init__(self, settings: Settings, partitions: int = 3, frame_events: int = 50) -> None:
         self.settings = settings
-        self.plan = Plan(*catalogue_of(settings))
+        self.plan = plan_of(catalogue_of(settings))
         self.calendar = Calendar(settings.time.zone, settings.time.week_start)
         self.logs: list[list[bytes]] = [[] for _ in range(partitions)]
         self.folds = [self.new_fold(partition) for partition in range(partitions)]
@@ -55,7 +54,7 @@ class PurePipeline:
         """Put events into the logs, in frames."""
         waiting: list[Row] = []
         for event in events:
-            waiting.append(self._normaliser.row(decode(orjson.dumps(event)), 0, self._offset, 1 << 52))
+            waiting.append(self._normaliser.take(orjson.dumps(event), (), 0, self._offset, 1 << 52))
             self._offset += 1
             if len(waiting) >= self._frame_events:
                 self._append(waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from agents.cli.catalogue import closest, select_kpis
 from agents.cli.options import command_options, json_option, pairs, run_async, window_option
 from agents.cli.output import plain_table, print_json, stdout
 from agents.cli.units import show_change, show_value
-from schemas.catalogue import KPIS
+from schemas.catalogue.compose import known_kpis
+from schemas.declare import Better
 from schemas.errors import UnavailableError, UsageError
 from schemas.kpi import KpiValue
 from schemas.settings import Settings
@@ -59,16 +60,17 @@ async def kpis(
         raise UsageError("--watch and --json: one of them, please (a stream of JSON is at /api/v1/stream)")
     query = make_query(settings, names, window, by, where)
     reader = RedisReader(settings)
+    better = {kpi.name: kpi.better for kpi in known_kpis(settings).values()}
     try:
         if watch:
             with suppress(asyncio.CancelledError):  # Ctrl-C is how one looks away
-                await _watch(reader, query, window)
+                await _watch(reader, query, window, better)
         else:
             answer = await _read(reader, query, settings)
             if as_json:
                 print_json(as_document(answer))
             else:
-                stdout().print(_picture(answer, window))
+                stdout().print(_picture(answer, window, better))
     finally:
         await reader.close()
 
@@ -79,7 +81,7 @@ def make_query(
     """What is asked for; raises UsageError for a KPI or a dimension that does not exist."""
     chosen = select_kpis(settings, names)
     conditions = pairs("--where", where)
-    known = {"*", *(name for kpi in KPIS for name in kpi.dimensions)}
+    known = {"*", *(name for kpi in known_kpis(settings).values() for name in kpi.dimensions)}
     for option, dimension in [*(("--by", name) for name in by), *(("--where", name) for name in conditions)]:
         if dimension not in known:
             raise UsageError(
@@ -112,14 +114,14 @@ async def _read(reader: RedisReader, query: Query, settings: Settings) -> Answer
     return answer
 
 
-async def _watch(reader: RedisReader, query: Query, window: str) -> None:
+async def _watch(reader: RedisReader, query: Query, window: str, better: Mapping[str, Better]) -> None:
     """Show the values once a second until Ctrl-C; into a pipe, one table after the other."""
     console = stdout()
     shown: RenderableType = Text("waiting for values")
     with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while True:
             try:
-                shown = _picture(await reader.read(query), window)
+                shown = _picture(await reader.read(query), window, better)
                 picture = shown
             except UnavailableError as error:
                 picture = Group(shown, Text(str(error), "red"))
@@ -130,7 +132,7 @@ async def _watch(reader: RedisReader, query: Query, window: str) -> None:
             await asyncio.sleep(_EVERY_S)
 
 
-def _picture(answer: Answer, window: str) -> RenderableType:
+def _picture(answer: Answer, window: str, better: Mapping[str, Better]) -> RenderableType:
     values = [msgspec.json.decode(payload, type=KpiValue) for _, payload in answer.series]
     freshness = answer.freshness
     colour = {"live": "green", "catching_up": "yellow"}.get(freshness.quality, "red")
@@ -143,11 +145,10 @@ def _picture(answer: Answer, window: str) -> RenderableType:
     )
     if not values:
         return Group(head, Text("no series like that; --by '*' shows every one there is"))
-    return Group(head, _table(values))
+    return Group(head, _table(values, better))
 
 
-def _table(values: Sequence[KpiValue]) -> RenderableType:
-    better = {kpi.name: kpi.better for kpi in KPIS}
+def _table(values: Sequence[KpiValue], better: Mapping[str, Better]) -> RenderableType:
     dimensions = sorted({name for value in values for name in value.dimensions})
     table = plain_table("KPI", *dimensions, "value", "before", "change", right=("value", "before", "change"))
     last = ""

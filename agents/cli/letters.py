@@ -11,7 +11,6 @@ import orjson
 
 from agents.cli.source_topics import partitions_of
 from agents.kafka import read_to_end
-from schemas.decode import decode
 from schemas.errors import InvalidEvent, SalesPulseError, UsageError
 from schemas.settings import Settings
 from streams.intake.deadletters import DeadLetter, from_message
@@ -72,8 +71,8 @@ def why_not_counted(settings: Settings, letter: DeadLetter) -> InvalidEvent | No
     if letter.cut_from:
         return InvalidEvent("too_large", "", f"{letter.cut_from} bytes", "less; only its beginning was kept")
     try:
-        event = decode(letter.value, letter.headers, settings.intake.max_event_bytes)
-        Normaliser(settings).row(event, 0, 0, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        Normaliser(settings).take(letter.value, letter.headers, 0, 0, now_ms, settings.intake.max_event_bytes)
     except InvalidEvent as error:
         return error
     return None

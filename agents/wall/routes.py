@@ -16,8 +16,7 @@ from agents.wall.pages import Pages
 from agents.wall.parameters import dimensions_of
 from agents.wall.problems import ProblemError, guarded, not_found
 from agents.wall.stream import Stream
-from schemas.catalogue import KPIS
-from schemas.catalogue.compose import catalogue_of
+from schemas.catalogue.compose import catalogue_of, known_kpis
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.playlist import playlist
 from schemas.settings import Settings
@@ -53,9 +52,10 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         SettingsError: The playlist of the settings makes no sense.
     """
     token = settings.http.token
-    kpis, in_force = {kpi.name: kpi for kpi in KPIS}, catalogue_of(settings).kpis
+    kpis, catalogue = known_kpis(settings), catalogue_of(settings)
+    in_force = catalogue.kpis
     view = reader if reader is not None else RedisReader(settings)
-    shown = playlist(settings.wall, in_force)
+    shown = playlist(settings.wall, in_force, own=catalogue.tiles)
     api, pages = Api(view, kpis, in_force), Pages(settings, view, kpis, shown)
     stream = Stream(settings, view, kpis, shown, pages.version)
     document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))

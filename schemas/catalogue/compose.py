@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from schemas.catalogue import KPIS
 from schemas.catalogue.activity import POINTS_FORMULA
-from schemas.declare import Kpi
+from schemas.catalogue.own import Known, read_own
+from schemas.declare import Dimension, Kpi
+from schemas.errors import SettingsError
 from schemas.measures import COUNT, MEASURES, Measure
 from schemas.sections import Settings
+from schemas.tables import did_you_mean
 
 POINTS: Final[Mapping[str, int]] = {
     "call.completed": 1,
@@ -24,19 +27,44 @@ POINTS: Final[Mapping[str, int]] = {
 
 
 class Catalogue(NamedTuple):
-    """KPIs and the measures that their formulas may name."""
+    """KPIs, the measures that their formulas may name, dimensions of the user's own, and tiles for the wall."""
 
     kpis: tuple[Kpi, ...]
     measures: tuple[Measure, ...]
+    dimensions: tuple[Dimension, ...] = ()
+    tiles: tuple[dict[str, Any], ...] = ()
 
 
-def catalogue_of(settings: Settings) -> Catalogue:
-    """Return the catalogue in force; all built-in KPIs, where ``catalogue.include`` names none."""
-    measures = {measure.name: measure for measure in MEASURES}
+def catalogue_of(settings: Settings, origin: str = "salespulse.toml") -> Catalogue:
+    """Return the catalogue in force: the built-in KPIs and the user's own, or those that ``catalogue.include`` names.
+
+    Args:
+        settings: ``[catalogue]`` and ``[kpi]``.
+        origin: The settings file, for errors.
+
+    Raises:
+        SettingsError: A file of ``catalogue.files`` makes no sense, or ``include`` names what is no KPI.
+    """
+    built_in = {measure.name: measure for measure in MEASURES}
+    own = read_own(settings.catalogue.files, Known({kpi.name: kpi for kpi in KPIS}, built_in))
+    measures = built_in | {measure.name: measure for measure in own.measures}
     formula = _points_formula({**POINTS, **settings.kpi.points}, measures)
     kpis = (msgspec.structs.replace(kpi, numerator=formula) if kpi.numerator == POINTS_FORMULA else kpi for kpi in KPIS)
+    everything = {kpi.name: kpi for kpi in (*kpis, *own.kpis)}
     include = settings.catalogue.include
-    return Catalogue(tuple(kpi for kpi in kpis if not include or kpi.name in include), tuple(measures.values()))
+    for name in include:
+        if name not in everything:
+            hint = did_you_mean(name, everything) or "`salespulse catalogue` lists all"
+            raise SettingsError(f"{origin}: catalogue.include: found {name!r}, which is no KPI; {hint.strip()}")
+    in_force = tuple(kpi for kpi in everything.values() if not include or kpi.name in include)
+    names = {kpi.name for kpi in in_force}
+    tiles = tuple(tile for tile in own.tiles if tile.get("kpi") in names)
+    return Catalogue(in_force, tuple(measures.values()), own.dimensions, tiles)
+
+
+def known_kpis(settings: Settings) -> dict[str, Kpi]:
+    """Return every KPI that may be asked for, in force or not; those that are not have no values."""
+    return {kpi.name: kpi for kpi in (*KPIS, *catalogue_of(settings).kpis)}
 
 
 def _points_formula(points: Mapping[str, int], measures: dict[str, Measure]) -> str:

@@ -10,7 +10,8 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, Final
 
-from schemas.decode import instant_ms
+from schemas.catalogue.compose import catalogue_of
+from schemas.decode import MAX_EVENT_BYTES, Headers, decode, instant_ms
 from schemas.diagnose import excerpt
 from schemas.errors import InvalidEvent
 from schemas.events import (
@@ -23,6 +24,7 @@ from schemas.events import (
     TargetSet,
     WebVisit,
 )
+from schemas.own_fields import OwnFields
 from schemas.rows import COLUMNS, KIND, Row
 from schemas.rows import Item as RowItem
 from schemas.settings import Settings
@@ -84,6 +86,36 @@ class Normaliser:
         self._factors: Factors = factors(settings.money)
         self._skew_ms = int(settings.time.future_skew)
         self._scale = settings.kpi.satisfaction_scale
+        catalogue = catalogue_of(settings)
+        own = OwnFields(catalogue.dimensions, catalogue.measures)
+        self._own_fields = own if own else None
+
+    def take(
+        self,
+        raw: bytes | None,
+        headers: Headers,
+        section: int,
+        offset: int,
+        now_ms: int,
+        max_bytes: int = MAX_EVENT_BYTES,
+    ) -> Row:
+        """Return the row of a message, with the fields of the user's own that the catalogue asks for.
+
+        Args:
+            raw: Its value.
+            headers: Its headers.
+            section: As of :meth:`row`.
+            offset: As of :meth:`row`.
+            now_ms: As of :meth:`row`.
+            max_bytes: Longer messages are refused unread.
+
+        Raises:
+            InvalidEvent: It is no event, or cannot be counted.
+        """
+        row = self.row(decode(raw, headers, max_bytes), section, offset, now_ms)
+        if self._own_fields is not None and raw is not None:
+            row.fields = self._own_fields.read(row.kind, raw)
+        return row
 
     def row(self, event: BaseEvent, section: int, offset: int, now_ms: int) -> Row:
         """Return the row of an event.

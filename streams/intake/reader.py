@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, Protocol
 
-from schemas.decode import decode
 from schemas.errors import IntakeStopped, InvalidEvent
 from schemas.rows import Frame, Row
 from schemas.settings import Settings
@@ -155,12 +154,12 @@ class Reader:
         self, source: Source, it: _Partition, messages: Iterable[Message], now_ms: int, letters: list[DeadLetter]
     ) -> list[Row]:
         rows: list[Row] = []
-        slot, row_of, append = it.slot, self._normaliser.row, rows.append
+        slot, row_of, append = it.slot, self._normaliser.take, rows.append
         max_bytes = self._settings.intake.max_event_bytes
         counted = 0
         for message in messages:
             try:
-                append(row_of(decode(message.value, message.headers, max_bytes), slot, message.offset, now_ms))
+                append(row_of(message.value, message.headers, slot, message.offset, now_ms, max_bytes))
             except InvalidEvent as error:
                 place = (source[0], it.epoch, source[1], message.offset)
                 letter = dead_letter(place, error, now_ms, (message.key, message.value, message.headers))

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from redis.asyncio.client import Pipeline
 
-from schemas.catalogue import KPIS
+from schemas.catalogue.compose import known_kpis
 from schemas.settings import Settings
 from streams.history import HistoryStep
 from streams.redis_view.connection import AWAY, connect, connect_subscriber, unavailable
@@ -77,7 +77,7 @@ class RedisReader:
 
     Args:
         settings: ``[redis]`` and ``pipeline.stale_after``.
-        kpis: Names of all KPIs, in the order of answers; the catalogue's when not given.
+        kpis: Names of all KPIs, in the order of answers; those that the settings know when not given.
     """
 
     def __init__(self, settings: Settings, kpis: Iterable[str] | None = None) -> None:
@@ -85,7 +85,7 @@ class RedisReader:
         self._keys = Keys(settings.redis.prefix)
         self._stale_after_ms = int(settings.pipeline.stale_after)
         self._client = connect(self._url)
-        self._kpis = tuple(kpis) if kpis is not None else tuple(kpi.name for kpi in KPIS)
+        self._kpis = tuple(kpis) if kpis is not None else tuple(known_kpis(settings))
         self._order = {name: rank for rank, name in enumerate(self._kpis)}
 
     async def freshness(self) -> Freshness:

@@ -71,7 +71,7 @@ class Valuation:
         series: Mapping[str, Series],
         goals: Goals | None,
     ) -> None:
-        self._kpis = kpis
+        self._kpis = {grouping: _published_kpis(of_windows) for grouping, of_windows in kpis.items()}
         self._timeline = timeline
         self._series = series
         self._published: dict[str, _Content] = {}
@@ -82,10 +82,12 @@ class Valuation:
         self._goals_published: dict[str, _Content] = {}
         self._currency = rules.currency
         self.of_the_present = frozenset(
-            grouping for grouping, windows in self._kpis.items() if any("now_s" in kpi.measures for kpi in windows[0])
+            grouping
+            for grouping, windows in self._kpis.items()
+            if any("now_s" in kpi.measures for of_window in windows for kpi in of_window)
         )
         self.of_classes: frozenset[str] = frozenset().union(
-            *(kpi.measures for kpi in self._kpis.get(_CLASS_GROUPING, ((),))[0])
+            *(kpi.measures for of_window in self._kpis.get(_CLASS_GROUPING, ()) for kpi in of_window)
         )
 
     def of_series(self, work: Work, stamp: Stamp) -> Iterator[Published]:
@@ -186,6 +188,11 @@ class Valuation:
         currency = self._currency if unit == "money" else None
         value = _value(kpi, window, dimensions, unit, currency, content, revision, stamp)
         return Published(key, kpi, window, dims, value, _json.encode(value))
+
+
+def _published_kpis(of_windows: KpisOfWindows) -> KpisOfWindows:
+    """Leave out the windows that a KPI is not published for."""
+    return tuple(tuple(kpi for kpi in kpis if kpi.window in kpi.kpi.windows) for kpis in of_windows)
 
 
 def _key(kpi: WindowKpi, series: Series) -> str:

@@ -19,7 +19,7 @@ from streams.fold.cells import parse_place
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import fold_rules
 from streams.intake.router import Commit
-from streams.plan import Plan
+from streams.plan import plan_of
 from streams.time import Calendar
 from tests.e2e.surfaces import checkpoints, records_of
 
@@ -97,7 +97,7 @@ async def _committed_sources(settings: Settings) -> Mapping[tuple[str, int], int
 
 def _fold(settings: Settings, partition: int) -> PartitionFold:
     calendar = Calendar(settings.time.zone, settings.time.week_start)
-    return PartitionFold(partition, Plan(*catalogue_of(settings)), calendar, fold_rules(settings))
+    return PartitionFold(partition, plan_of(catalogue_of(settings)), calendar, fold_rules(settings))
 
 
 def _states(settings: Settings, partition: int, frames: Iterable[bytes]) -> tuple[States, int]:
