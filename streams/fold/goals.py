@@ -24,7 +24,7 @@ class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kind: ``number``, ``currency`` (minor units), ``boolean`` or ``tasks``.
         value: The target.
         period: ``day`` to ``year``; ``start`` says which.
-        start: A local day as text, or an instant in UTC milliseconds.
+        start: A local day as text, or an instant in UTC milliseconds; where the event has none, the event's time.
         parent: The goal it is part of.
         done: Whether (boolean), or how many of them (tasks), are done.
         withdrawn: It holds no longer.
@@ -32,7 +32,7 @@ class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     kind: str
     period: str | None = None
-    start: str | int = 0
+    start: str | int | None = None
     kpi: str | None = None
     dimensions: dict[str, str] = {}
     value: int | float = 0

@@ -110,9 +110,8 @@ class Goals:
 
     def _is_current(self, goal: Goal, now_ms: int) -> bool:
         window = _window_of(goal)
-        start_ms = (
-            self._calendar.midnight(date.fromisoformat(goal.start)) if isinstance(goal.start, str) else goal.start
-        )
+        start = goal.start or 0
+        start_ms = self._calendar.midnight(date.fromisoformat(start)) if isinstance(start, str) else start
         return self._calendar.period_start(window, start_ms) == self._calendar.period_start(window, now_ms - 1)
 
     def _progress(

@@ -22,8 +22,9 @@ from schemas.windows import RESOLUTIONS, WINDOWS
 from schemas.wire import Marker, body_of, fence_of
 from streams.fold.cells import parse_place
 from streams.plan import Plan
-from tests.e2e.history import Truth, is_retained
+from tests.e2e.history import Truth
 from tests.e2e.product import Process
+from tests.exactness import compared_cells
 from tests.oracle import cell_differences, kpi_differences
 from tests.oracle.cells import CellKey
 
@@ -115,13 +116,7 @@ async def is_settled(settings: Settings) -> bool:
 
 def wrong_cells(truth: Truth, stored: Mapping[CellKey, Mapping[str, int]]) -> list[str]:
     """Differences to the oracle's cells, integer by integer, of what has to be kept yet."""
-    groupings = Plan().groupings
-
-    def is_kept(measure: str, dims: str, resolution: str, start_ms: int) -> bool:
-        grouping = ",".join(part.partition("=")[0] for part in dims.split(","))
-        return is_retained(resolution, start_ms, truth.newest_ms) and grouping in groupings[measure.partition("@")[0]]
-
-    return cell_differences(truth.cells, stored, is_kept)
+    return cell_differences(truth.cells, stored, compared_cells(Plan(), truth.newest_ms))
 
 
 # Values: Redis, HTTP API, KPI topic, metrics

@@ -33,7 +33,7 @@ from tests.oracle.compare import cell_differences, kpi_differences
 from tests.oracle.contributions import Contribution, contributions
 from tests.oracle.kpis import KpiValue, kpis
 from tests.oracle.settings import OracleSettings
-from tests.oracle.whole import whole_catalogue
+from tests.oracle.whole import values_of, whole_catalogue, world_of
 
 __all__ = [
     "Contribution",
@@ -44,5 +44,7 @@ __all__ = [
     "contributions",
     "kpi_differences",
     "kpis",
+    "values_of",
     "whole_catalogue",
+    "world_of",
 ]

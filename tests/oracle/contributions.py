@@ -116,7 +116,8 @@ def _of_emails(facts: list[Fact]) -> Iterator[Contribution]:
             if fact.body["message_id"] in opened:
                 continue
             opened.add(fact.body["message_id"])
-        yield from each(f"emails_{fact.type.partition('.')[2]}", series(fact.dims, ("rep", "source")), fact.at_ms, 1)
+        keys = series(fact.dims, ("rep", "team", "source"))
+        yield from each(f"emails_{fact.type.partition('.')[2]}", keys, fact.at_ms, 1)
 
 
 def _of_quotes(facts: list[Fact]) -> Iterator[Contribution]:

@@ -31,8 +31,10 @@ def of_occurrences(account: Account, settings: OracleSettings) -> Iterator[Contr
         if fact.type in _COUNTED:
             measure, grouped_by = _COUNTED[fact.type]
             yield from each(measure, series(fact.dims, grouped_by), fact.at_ms, 1)
-        if fact.type == "web.visit" and fact.body.get("advertisement"):
-            yield from each("ad_visits", series(fact.dims, ("source", "channel")), fact.at_ms, 1)
+        if fact.type == "web.visit":
+            # Of a source that has visits, none of them by an advertisement, the number of those is known: 0.
+            by_advertisement = int(fact.body.get("advertisement") or False)
+            yield from each("ad_visits", series(fact.dims, ("source", "channel")), fact.at_ms, by_advertisement)
         if fact.type == "service.satisfaction":
             keys = series(fact.dims, ("rep", "product"))
             yield from each("satisfaction_thousandths", keys, fact.at_ms, _thousandths(fact, settings))

@@ -73,10 +73,11 @@ def target_kpis(
 
 def current_goals(facts: Iterable[Fact], settings: OracleSettings, now_ms: int) -> list[Goal]:
     """The goals that hold now, by id."""
-    last = {fact.body["target_id"]: fact.body for fact in facts if fact.type == "target.set"}
+    last = {fact.body["target_id"]: fact for fact in facts if fact.type == "target.set"}
+    last = {target_id: fact for target_id, fact in sorted(last.items()) if not fact.body.get("withdrawn")}
     now = to_local(now_ms - 1, settings.zone)
-    goals = [_goal(body) for _, body in sorted(last.items()) if not body.get("withdrawn")]
-    starts = {body["target_id"]: _start(body["start"], settings) for body in last.values()}
+    goals = [_goal(fact.body, settings) for fact in last.values()]
+    starts = {name: _start(fact.body.get("start") or fact.at_ms, settings) for name, fact in last.items()}
     return [
         goal
         for goal in goals
@@ -85,15 +86,16 @@ def current_goals(facts: Iterable[Fact], settings: OracleSettings, now_ms: int) 
     ]
 
 
-def _goal(body: Mapping[str, Any]) -> Goal:
+def _goal(body: Mapping[str, Any], settings: OracleSettings) -> Goal:
     dims = ",".join(f"{name}={encode(value)}" for name, value in sorted((body.get("dimensions") or {}).items()))
+    value = body.get("value") or 0
     return Goal(
         target_id=body["target_id"],
         kpi=body.get("kpi") or "",
         dims=dims,
         window=WINDOW_OF_PERIOD[body["period"]],
         kind=body["kind"],
-        value=body.get("value") or 0,
+        value=settings.convert(value, body.get("currency")) if body["kind"] == "currency" else value,
         parent=body.get("parent") or None,
         done=int(body.get("done") or 0),
     )

@@ -34,7 +34,7 @@ class World:
 
     accounts: list[Account]
     without_account: list[Fact]
-    tracks: Tracks
+    found: list[Contribution]
     settings: OracleSettings
     now_ms: int
     windows: Mapping[str, Window]
@@ -42,22 +42,28 @@ class World:
 
 def whole_catalogue(objects: Iterable[Mapping[str, Any]], settings: OracleSettings, now_ms: int) -> Values:
     """Like `kpis`, for all rows of kpis.md; rankings have `rank`, `weakest_stage` a `label`."""
-    world = _world(before(objects, now_ms), settings, now_ms)
-    values = evaluate((*CATALOGUE, *FURTHER_CATALOGUE), world.tracks, settings, now_ms)
-    values |= rankings(values)
-    values |= weakest_stages(world.tracks, world.windows)
-    values |= abc(world.accounts, world.windows, settings)
-    values |= worth_kpis(world.tracks, world.windows, settings, now_ms)
-    return values | target_kpis(world.without_account, values, world.windows, settings, now_ms)
+    return values_of(world_of(objects, settings, now_ms))
 
 
-def _world(objects: Iterable[Mapping[str, Any]], settings: OracleSettings, now_ms: int) -> World:
-    by_account = facts_by_account(read(objects, settings))
+def world_of(objects: Iterable[Mapping[str, Any]], settings: OracleSettings, now_ms: int) -> World:
+    """Everything that events (in order of arrival) before a time of the clock say and add."""
+    by_account = facts_by_account(read(before(objects, now_ms), settings))
     without_account = by_account.pop("", [])
     accounts = [account_of(facts, settings) for facts in by_account.values()]
     found = [step for account in accounts for step in further_contributions(account, settings)]
     found += of_spend(without_account, settings)
-    return World(accounts, without_account, Tracks(found), settings, now_ms, windows(now_ms, settings))
+    return World(accounts, without_account, found, settings, now_ms, windows(now_ms, settings))
+
+
+def values_of(world: World) -> Values:
+    """Every series of every KPI, by its key."""
+    tracks, settings, now_ms = Tracks(world.found), world.settings, world.now_ms
+    values = evaluate((*CATALOGUE, *FURTHER_CATALOGUE), tracks, settings, now_ms)
+    values |= rankings(values)
+    values |= weakest_stages(tracks, world.windows)
+    values |= abc(world.accounts, world.windows, settings)
+    values |= worth_kpis(tracks, world.windows, settings, now_ms)
+    return values | target_kpis(world.without_account, values, world.windows, settings, now_ms)
 
 
 def further_contributions(account: Account, settings: OracleSettings) -> Iterator[Contribution]:

@@ -83,15 +83,58 @@ calls = _bodies(
         "duration_s": st.integers(0, 600),
     },
 )
-others = _bodies(["web.visit", "service.churned", "service.complaint"], {}, {})
-_FIELDS_OF = {"to_stage": ("lead.stage_changed", "deal.stage_changed")}
+others = _bodies(["web.form_submitted", "web.cart_created", "web.cart_abandoned", "service.churned"], {}, {})
+visits = _bodies(["web.visit"], {}, {"advertisement": st.booleans()})
+service = _bodies(
+    ["service.complaint", "service.satisfaction"],
+    {"score": st.integers(0, 5) | st.sampled_from([0.5, 3.7])},
+    {"scale": st.sampled_from([5, 10])},
+)
+invoices = _bodies(
+    [f"deal.invoice_{verb}" for verb in ("due", "overdue", "paid")],
+    {"deal_id": st.sampled_from(["d1", "d2"]), "amount": amounts},
+    {"invoice_id": st.sampled_from(["i1", "i2"])},
+)
+spend = st.fixed_dictionaries(
+    {
+        "event_type": st.just("spend.recorded"),
+        "occurred_at": moments,
+        "category": st.sampled_from(["marketing", "sales", "service", "retention"]),
+        "amount": amounts,
+    },
+    optional={"source": dimensions["source"]},
+)
+# Some about whole KPIs and some about one series; parents may be missing, of another kind, or the goal itself.
+targets = st.fixed_dictionaries(
+    {
+        "event_type": st.just("target.set"),
+        "occurred_at": moments,
+        "target_id": st.sampled_from(["g1", "g2", "g3"]),
+        "kpi": st.sampled_from(["revenue", "revenue", "deals_won", "calls", "win_rate", "active_customers"]),
+        "period": st.sampled_from(["day", "week", "month", "quarter", "year"]),
+        "kind": st.sampled_from(["number", "currency", "currency", "boolean", "tasks"]),
+    },
+    optional={
+        "value": st.integers(0, 400),
+        "start": st.sampled_from(["2024-10-01", "2024-10-27", "2024-11-03", "2024-11-12", *ANCHORS_MS]),
+        "dimensions": st.sampled_from([{"rep": "r1"}, {"team": "t1"}, {"source": "ads"}, {"product": "r=,|%"}]),
+        "parent": st.sampled_from(["g1", "g2", "elsewhere"]),
+        "done": st.sampled_from([False, True, 3]),
+        "withdrawn": st.booleans(),
+    },
+)
+_FIELDS_OF = {
+    "to_stage": ("lead.stage_changed", "deal.stage_changed"),
+    "score": ("service.satisfaction",),
+    "scale": ("service.satisfaction",),
+}
 
 
 def _tidy(body: Event) -> Event:
     """Leave out what an event of its type does not have."""
     kind = body["event_type"]
     gone = {name for name, kinds in _FIELDS_OF.items() if kind not in kinds}
-    if kind.startswith("deal.") and kind not in ("deal.created", *(f"deal.{verb}" for verb in _MONEY)):
+    if kind in (f"deal.{verb}" for verb in _DEALS if verb != "created"):
         gone |= {"amount", "cost"}
     return {name: value for name, value in body.items() if name not in gone}
 
@@ -100,7 +143,8 @@ def _tidy(body: Event) -> Event:
 def histories(draw: st.DrawFn, max_size: int = 30) -> list[Event]:
     """Draw events in order of arrival, some of them sent twice."""
     # Money matters most: what accounts remember of it is the hard part.
-    bodies = draw(st.lists(st.one_of(money, money, deals, leads, emails, calls, others), min_size=1, max_size=max_size))
+    rest = (deals, invoices, leads, emails, calls, visits, service, others, spend, targets)
+    bodies = draw(st.lists(st.one_of(money, money, money, *rest), min_size=1, max_size=max_size))
     names = draw(st.permutations(range(len(bodies))))  # event ids break ties, so they are not in order of arrival
     events = [{"event_id": f"e{name:03}", **_tidy(body)} for name, body in zip(names, bodies, strict=True)]
     again = draw(st.lists(st.tuples(st.integers(0, len(events) - 1), st.integers(0, len(events))), max_size=3))

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.settings import settings_from
-from schemas.windows import RETENTION_MS
 from streams.publication import Published
+from tests.exactness import compared_cells
 from tests.harness import PurePipeline
-from tests.oracle import OracleSettings, cell_differences, cells, contributions, kpi_differences, kpis
+from tests.oracle import OracleSettings, cell_differences, cells, kpi_differences, whole_catalogue, world_of
 from tests.properties.histories import ZONES, Event, histories
 from tests.properties.profile import examples
 
@@ -32,20 +32,13 @@ def newest_ms(events: list[Event]) -> int:
 
 
 def assert_cells_exact(pipeline: PurePipeline, events: list[Event], zone: str) -> None:
-    oracle, groupings, newest = OracleSettings(zone=zone), pipeline.plan.groupings, newest_ms(events)
-
-    def is_kept(measure: str, dims: str, resolution: str, start_ms: int) -> bool:
-        if dims.partition("=")[0] not in groupings[measure.partition("@")[0]]:
-            return False
-        return newest < start_ms + RETENTION_MS.get(resolution, 1 << 60)
-
-    assert cell_differences(cells(contributions(events, oracle), oracle), pipeline.cells(), is_kept) == []
+    oracle, newest = OracleSettings(zone=zone), newest_ms(events)
+    expected = cells(world_of(events, oracle, newest + 1).found, oracle)
+    assert cell_differences(expected, pipeline.cells(), compared_cells(pipeline.plan, newest)) == []
 
 
-def assert_values_exact(pipeline: PurePipeline, values: dict[str, Published], events: list[Event], zone: str) -> None:
-    names = {kpi.name for kpi in pipeline.plan.kpis}
-    expected = kpis(events, OracleSettings(zone=zone), newest_ms(events) + 1)
-    expected = {key: value for key, value in expected.items() if key.partition("|")[0] in names}
+def assert_values_exact(values: dict[str, Published], events: list[Event], zone: str) -> None:
+    expected = whole_catalogue(events, OracleSettings(zone=zone), newest_ms(events) + 1)
     assert kpi_differences(expected, {key: found.value.to_dict() for key, found in values.items()}) == []
 
 
@@ -56,7 +49,7 @@ def test_in_order_every_cell_and_every_value_equals_the_oracle(history: list[Eve
     pipeline = pipeline_of(zone)
     values = pipeline.run(events, wall_ms=0)
     assert_cells_exact(pipeline, events, zone)
-    assert_values_exact(pipeline, values, events, zone)
+    assert_values_exact(values, events, zone)
 
 
 @examples(120)
@@ -77,7 +70,7 @@ def test_values_published_on_the_way_equal_the_oracle_at_that_moment(
     for start, end in pairwise(sorted({0, *parts, len(history)})):
         if start < len(history):
             values = pipeline.run(history[start:end], wall_ms=0)
-            assert_values_exact(pipeline, values, history[:end], zone)
+            assert_values_exact(values, history[:end], zone)
 
 
 @examples(40)
