@@ -6,6 +6,7 @@ from typing import Final, Literal, Required, TypedDict, Unpack
 
 import msgspec
 
+from schemas.areas import Area
 from schemas.kpi import Unit
 from schemas.windows import EVENT_DIMENSIONS
 
@@ -46,6 +47,7 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         lowest: The value is the lowest ratio among the keys of two keyed measures; the key is its label.
         class_of: Dimension whose values are the classes that the histograms of the formula are split into (ABC).
         goal: What it says of goals, whose values are targets and not measures.
+        area: Which part of selling it is about; decides on which dashboard it is. The catalogue sets it by module.
         source: Where the KPI is from: letters of the five lists, or the file of the user's own.
         doc: The formula in words.
         example: A worked example.
@@ -69,6 +71,7 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     lowest: bool = False
     class_of: str = ""
     goal: Goal | None = None
+    area: Area = "sales"
     source: str
     doc: str
     example: str = ""
