@@ -102,7 +102,9 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         if self.denominator is None:
             return ""
         at_start = "; for the window `all`, which has no start" if "start(" in self.denominator else ""
-        return f"`{self.denominator}` is not above 0{at_start}"
+        instead = f" and neither is `{self.fallback_denominator}`" if self.fallback_denominator else ""
+        needs = f", or `{self.needs}` is not above 0" if self.needs else ""
+        return f"`{self.denominator}` is not above 0{instead}{needs}{at_start}"
 
 
 class Dimension(msgspec.Struct, frozen=True):
