@@ -105,7 +105,7 @@ def _keys(kpi: Kpi) -> Iterator[str]:
     """Keys of some series: the global one, one of a dimension, and one of a pair of them."""
     by_sort = {min(2, len(_dimensions(grouping))): grouping for grouping in reversed(kpi.groupings)}
     for _, grouping in sorted(by_sort.items()):
-        yield series_key(kpi.name, "mtd", {name: _VALUES[name] for name in _dimensions(grouping)})
+        yield series_key(kpi.name, "mtd", {name: _VALUES.get(name, "...") for name in _dimensions(grouping)})
 
 
 def _metrics(kpi: Kpi) -> Iterator[str]:

@@ -81,7 +81,8 @@ def measure_words(measure: Measure) -> str:
     """Say what a measure counts or adds up, without its fact's description."""
     what = f"number of facts `{measure.fact}`"
     if measure.quantity != COUNT:
-        what = f"`{measure.quantity}` ({QUANTITIES[measure.quantity]}) of facts `{measure.fact}`, added up"
+        unit = QUANTITIES.get(measure.quantity, "as stated")
+        what = f"`{measure.quantity}` ({unit}) of facts `{measure.fact}`, added up"
     only = " and ".join(f"`{name}` is {' or '.join(values)}" for name, values in measure.where.items())
     kept = f"by size of `{measure.keyed_by}`" if measure.is_sized else f"by `{measure.keyed_by}`"
     parts = (
