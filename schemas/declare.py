@@ -6,6 +6,7 @@ from typing import Final, Literal, Required, TypedDict, Unpack
 
 import msgspec
 
+from schemas.areas import Area
 from schemas.kpi import Unit
 from schemas.windows import EVENT_DIMENSIONS, WINDOWS
 
@@ -48,6 +49,7 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         goal: What it says of goals, whose values are targets and not measures.
         windows: Those it is published for.
         targets: Period (``day`` to ``year``) -> what it is to reach in it: major units of money, else as the value.
+        area: Which part of selling it is about; decides on which dashboard it is. The catalogue sets it by module.
         source: Where the KPI is from: letters of the five lists, or the file of the user's own.
         doc: The formula in words.
         example: A worked example.
@@ -73,6 +75,7 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     goal: Goal | None = None
     windows: tuple[str, ...] = WINDOWS
     targets: dict[str, float] = {}
+    area: Area = "sales"
     source: str
     doc: str
     example: str = ""
@@ -103,7 +106,9 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         if self.denominator is None:
             return ""
         at_start = "; for the window `all`, which has no start" if "start(" in self.denominator else ""
-        return f"`{self.denominator}` is not above 0{at_start}"
+        instead = f" and neither is `{self.fallback_denominator}`" if self.fallback_denominator else ""
+        needs = f", or `{self.needs}` is not above 0" if self.needs else ""
+        return f"`{self.denominator}` is not above 0{instead}{needs}{at_start}"
 
 
 class Dimension(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Contracts as files: JSON Schemas and an AsyncAPI 3 document, generated from the types.
+"""Contracts as files: JSON Schemas and an AsyncAPI 3 document, and the pages about the catalogue of KPIs.
 
 ``python -m schemas.export`` writes ``schemas/generated``; with ``--check`` it writes nothing and fails when that would
 change something, so that no contract changes unseen.
@@ -13,26 +13,32 @@ from pathlib import Path
 from typing import Final
 
 from schemas.asyncapi import asyncapi
+from schemas.catalogue import KPIS
+from schemas.catalogue.compose import Catalogue
 from schemas.errors import UsageError
 from schemas.json_schemas import json_schemas
+from schemas.kpi_documents import kpi_documents
+from schemas.measures import MEASURES
 from schemas.topics import Topics
 
 GENERATED: Final = Path(__file__).with_name("generated")
+BUILT_IN: Final = Catalogue(KPIS, MEASURES)
 
 
-def documents(topics: Topics) -> dict[str, str]:
-    """File name -> text of every contract; the AsyncAPI document names these topics."""
+def documents(topics: Topics, catalogue: Catalogue = BUILT_IN) -> dict[str, str]:
+    """File name -> text of every contract; the AsyncAPI document names these topics, the pages are about these KPIs."""
     contents = {**json_schemas(), "asyncapi.json": asyncapi(topics)}
-    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in contents.items()}
+    texts = {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in contents.items()}
+    return {**texts, **kpi_documents(catalogue.kpis, catalogue.measures)}
 
 
-def write_documents(directory: Path, topics: Topics) -> list[str]:
-    """Write all contracts below a directory; returns their names.
+def write_documents(directory: Path, topics: Topics, catalogue: Catalogue = BUILT_IN) -> list[str]:
+    """Write all contracts and pages below a directory; returns their names.
 
     Raises:
         UsageError: The directory cannot be written to.
     """
-    texts = documents(topics)
+    texts = documents(topics, catalogue)
     try:
         for name, text in texts.items():
             path = directory / name
@@ -46,7 +52,7 @@ def write_documents(directory: Path, topics: Topics) -> list[str]:
 def differences(directory: Path, topics: Topics) -> list[str]:
     """What is missing, outdated or left over in a directory of contracts, one line each; empty when all is right."""
     texts = documents(topics)
-    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*.json")}
+    present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
     missing = [f"{name}: is missing" for name in sorted(texts.keys() - present)]
     left = [f"{name}: belongs to nothing any more" for name in sorted(present - texts.keys())]
     outdated = [

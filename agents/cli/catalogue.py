@@ -14,6 +14,7 @@ from agents.cli.output import plain_table, print_json, stdout
 from schemas.catalogue.compose import catalogue_of
 from schemas.declare import Kpi
 from schemas.errors import UsageError
+from schemas.kpi_words import formula_of
 from schemas.settings import Settings
 
 
@@ -34,25 +35,14 @@ def catalogue(settings: Settings, names: tuple[str, ...], as_json: bool) -> None
     """
     kpis = select_kpis(settings, names)
     if as_json:
-        print_json([{**msgspec.to_builtins(kpi), "formula": formula(kpi)} for kpi in kpis])
+        print_json([{**msgspec.to_builtins(kpi), "formula": formula_of(kpi)} for kpi in kpis])
         return
     table = plain_table("KPI", "What it is", "Unit", "By", "From")
     for kpi in kpis:
-        what = Text.assemble(kpi.doc, "\n", (formula(kpi), "cyan"))
+        what = Text.assemble(kpi.doc, "\n", (formula_of(kpi), "cyan"))
         by = ", ".join((*(("global",) if kpi.has_global else ()), *kpi.dimensions))
         table.add_row(Text(kpi.name, "bold"), what, kpi.unit, by, kpi.source)
     stdout().print(table)
-
-
-def formula(kpi: Kpi) -> str:
-    """The formula of a KPI over measures, in one line."""
-    if kpi.percentile is not None:
-        return f"percentile({kpi.numerator}, {kpi.percentile})"
-    if kpi.growth:
-        return f"({kpi.numerator}) / previous - 1"
-    if kpi.denominator is None:
-        return kpi.numerator
-    return f"({kpi.numerator}) / ({kpi.denominator})"
 
 
 def select_kpis(settings: Settings, names: tuple[str, ...]) -> tuple[Kpi, ...]:

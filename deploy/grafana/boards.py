@@ -29,7 +29,7 @@ from deploy.grafana.panels import (
     unit_of,
 )
 from schemas.catalogue import Kpi
-from streams.metrics.names import metric_name
+from schemas.metric_names import metric_name
 
 TILES: Final = (
     "revenue",

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from schemas.catalogue import Kpi
 from schemas.kpi import Unit
-from streams.metrics.names import label_name, metric_name, previous_name
+from schemas.metric_names import label_name, metric_name, previous_name
 
 DATASOURCE_UID: Final = "salespulse-prometheus"
 COLUMNS: Final = 24

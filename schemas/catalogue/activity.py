@@ -1,4 +1,4 @@
-"""Activity: e-mails, calls, the web, and what reps did."""
+"""Activity: calls, and what reps did."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ from typing import Final
 from schemas.declare import Kpi, ratio, simple
 
 _CALLS: Final = ("rep", "team", "direction")
-_WEB: Final = ("source", "channel")
 _REPS: Final = ("rep", "team")
 POINTS_FORMULA: Final = "calls + emails_sent + 2 * lead_stage_moves + 2 * deal_stage_moves + 10 * deals_won"
 """As it is without `kpi.points` in the settings."""
 
 ACTIVITY: Final[tuple[Kpi, ...]] = (
-    ratio(
-        "email_open_rate",
-        33,
-        "E-mail open rate",
-        ("emails_opened", "emails_delivered"),
-        fallback_denominator="emails_sent",
-        dimensions=("rep", "source"),
-        source="P4",
-        doc="Messages opened over those delivered; over those sent where deliveries are never told.",
-        example="A message opened three times, four delivered: 25 %.",
-    ),
     simple(
         "calls",
         34,
@@ -54,71 +42,6 @@ ACTIVITY: Final[tuple[Kpi, ...]] = (
         source="D",
         doc="Duration of connected calls.",
         example="Calls of 60 and 90 s, the second without an answer: 60 s.",
-    ),
-    simple(
-        "price_inquiries",
-        35,
-        "Price inquiries",
-        "price_inquiries",
-        dimensions=("channel", "rep"),
-        source="D",
-        doc="Inbound calls that ask for a price or for information.",
-        example="An inbound call about a price, another for support: 1.",
-    ),
-    simple(
-        "visits",
-        37,
-        "Visits",
-        "visits",
-        dimensions=_WEB,
-        better="none",
-        source="D",
-        doc="Visits of the web site.",
-        example="One visitor who comes back: 2.",
-    ),
-    simple(
-        "ad_visits",
-        37,
-        "Visits from advertisements",
-        "ad_visits",
-        dimensions=_WEB,
-        better="none",
-        source="D",
-        doc="Visits that came from an advertisement.",
-        example="Three of ten visits with `advertisement` true: 3.",
-    ),
-    simple(
-        "forms_received",
-        37,
-        "Forms received",
-        "forms_received",
-        dimensions=_WEB,
-        better="none",
-        source="D",
-        doc="Forms submitted on the web site.",
-        example="Two forms of one person: 2.",
-    ),
-    simple(
-        "abandoned_carts",
-        37,
-        "Abandoned carts",
-        "abandoned_carts",
-        dimensions=_WEB,
-        better="none",
-        source="D",
-        doc="Carts that were abandoned.",
-        example="Four carts, one abandoned: 1.",
-    ),
-    ratio(
-        "cart_abandonment",
-        37,
-        "Cart abandonment",
-        ("abandoned_carts", "carts_created"),
-        dimensions=_WEB,
-        better="none",
-        source="D",
-        doc="Carts abandoned over carts created, both in the window.",
-        example="Four carts, one abandoned: 25 %.",
     ),
     simple(
         "activity",
@@ -154,4 +77,4 @@ ACTIVITY: Final[tuple[Kpi, ...]] = (
         example="17, 12 and 12 points rank 1, 2 and 2.",
     ),
 )
-"""Rows 33 to 35, 37 and 42."""
+"""Rows 34 and 42."""

@@ -1,17 +1,14 @@
-"""Customers: how many, how often they buy, what they are worth and cost, how long they stay, and ABC."""
+"""Customers: how many, how often they buy, what they are worth, and how long they stay."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from schemas.catalogue.sales import REVENUE
 from schemas.declare import Kpi, ratio, simple
 
-_CLASS: Final = ("customer_class",)
-_ABC: Final = ("abc_class",)
 _ORIGIN: Final = ("source", "channel")
 _SOURCE: Final = ("source",)
-_NET: Final = "customer_revenue - customer_cost"
+NET: Final = "customer_revenue - customer_cost"
 
 _BUYING: Final = (
     ratio(
@@ -34,55 +31,6 @@ _BUYING: Final = (
         source="U4",
         doc="Customers with at least two purchases in the window over those with one.",
         example="1 of 4 buyers bought twice: 25 %.",
-    ),
-    simple(
-        "new_vs_returning_revenue",
-        29,
-        "Revenue by customer class",
-        REVENUE,
-        "money",
-        dimensions=_CLASS,
-        has_global=False,
-        better="none",
-        source="C5",
-        doc="Revenue of first purchases (new) and of further ones (returning).",
-        example="A first purchase of 80.00, a second of 20.00: new 80.00, returning 20.00.",
-    ),
-    simple(
-        "new_vs_returning_deals",
-        29,
-        "Deals by customer class",
-        "deals_won",
-        dimensions=_CLASS,
-        has_global=False,
-        better="none",
-        source="C5",
-        doc="Deals won with new and with returning customers.",
-        example="Three purchases of one customer: new 1, returning 2.",
-    ),
-    ratio(
-        "new_vs_returning_revenue_share",
-        29,
-        "Revenue share by customer class",
-        (REVENUE, "class_revenue_base"),
-        dimensions=_CLASS,
-        has_global=False,
-        better="none",
-        source="C5",
-        doc="Share of the revenue of both classes.",
-        example="80.00 new of 100.00: 80 %.",
-    ),
-    ratio(
-        "new_vs_returning_deals_share",
-        29,
-        "Deal share by customer class",
-        ("deals_won", "class_deals_base"),
-        dimensions=_CLASS,
-        has_global=False,
-        better="none",
-        source="C5",
-        doc="Share of the deals of both classes.",
-        example="1 new of 3 deals: 33.3 %.",
     ),
     simple(
         "active_customers",
@@ -122,7 +70,7 @@ _WORTH: Final = (
         "ltv_margin",
         26,
         "Lifetime margin",
-        (f"end({_NET})", "end(new_customers)"),
+        (f"end({NET})", "end(new_customers)"),
         "money",
         type="cumulative",
         dimensions=_ORIGIN,
@@ -135,7 +83,7 @@ _WORTH: Final = (
         26,
         "Predicted lifetime value",
         (
-            f"mean_lifetime_s * end({_NET})",
+            f"mean_lifetime_s * end({NET})",
             "end_s * end(new_customers) - end(first_purchase_seconds)",
         ),
         "money",
@@ -144,40 +92,6 @@ _WORTH: Final = (
         source="R2 C7 P8",
         doc="Margin to date times the mean lifetime of the settings, over the time since the first purchases.",
         example="A margin of 100.00 in 73 days, mean lifetime 730 days: 1,000.00.",
-    ),
-    ratio(
-        "cac",
-        27,
-        "Acquisition cost",
-        ("acquisition_spend", "new_customers"),
-        "money",
-        dimensions=_SOURCE,
-        better="lower",
-        source="C6 P10",
-        doc="Marketing and sales spend over new customers, both in the window.",
-        example="900.00 spent, 3 new customers: 300.00.",
-    ),
-    ratio(
-        "ltv_cac",
-        28,
-        "LTV to CAC",
-        ("end(customer_revenue) * new_customers", "end(new_customers) * acquisition_spend"),
-        type="derived",
-        needs="new_customers",
-        dimensions=_SOURCE,
-        source="C6 C7",
-        doc="Lifetime value at the window's end over the acquisition cost of the window.",
-        example="1,200.00 over 300.00: 4.",
-    ),
-    ratio(
-        "roi",
-        28,
-        "Return on spend",
-        (f"{_NET} - spend", "spend"),
-        dimensions=_SOURCE,
-        source="C6 C7",
-        doc="Margin less all spend, over all spend, both in the window.",
-        example="A margin of 150.00 after 100.00 spent: 0.5.",
     ),
 )
 
@@ -237,66 +151,5 @@ _STAYING: Final = (
     ),
 )
 
-_RANKED: Final = (
-    simple(
-        "abc_customers",
-        41,
-        "Customers by class",
-        "ranked_customers",
-        type="distribution",
-        class_of="abc_class",
-        dimensions=_ABC,
-        has_global=False,
-        better="none",
-        source="U",
-        doc="Customers ranked by net revenue to date: A makes 80 %, B the next 15 %, C the rest.",
-        example="20 of 100 customers make 80 % of the revenue: A holds exactly those 20.",
-    ),
-    simple(
-        "abc_revenue",
-        41,
-        "Revenue by class",
-        "ranked_revenue",
-        "money",
-        type="distribution",
-        class_of="abc_class",
-        dimensions=_ABC,
-        has_global=False,
-        better="none",
-        source="U",
-        doc="Net revenue to date of the customers of a class.",
-        example="Of 1,000.00, the customers of class A made 800.00.",
-    ),
-    ratio(
-        "abc_share",
-        41,
-        "Revenue share by class",
-        ("ranked_revenue", "every(ranked_revenue)"),
-        type="distribution",
-        class_of="abc_class",
-        dimensions=_ABC,
-        has_global=False,
-        better="none",
-        source="U",
-        doc="Net revenue to date of a class over that of all customers.",
-        example="800.00 of 1,000.00: 80 %.",
-    ),
-    ratio(
-        "abc_average_ticket",
-        41,
-        "Average ticket by class",
-        ("ranked_amount", "ranked_deals"),
-        "money",
-        type="distribution",
-        class_of="abc_class",
-        dimensions=_ABC,
-        has_global=False,
-        better="none",
-        source="U",
-        doc="Amount of all deals of the customers of a class, before returns, over their number.",
-        example="Class A bought 40 times for 800.00: 20.00.",
-    ),
-)
-
-CUSTOMERS: Final[tuple[Kpi, ...]] = (*_BUYING, *_WORTH, *_STAYING, *_RANKED)
-"""Rows 24, 26 to 32 and 41."""
+CUSTOMERS: Final[tuple[Kpi, ...]] = (*_BUYING, *_WORTH, *_STAYING)
+"""Rows 24, 26 and 30 to 32."""

@@ -1,4 +1,4 @@
-"""Sales: revenue, deals, margin, growth, rankings of reps, products, cycles and quotes."""
+"""Sales: revenue, deals, growth, margin, rankings of reps, products, and how long a deal takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ REVENUE: Final = "won_amount - returned_amount"
 MARGIN: Final = "won_amount - returned_amount - won_cost + returned_cost"
 _PRODUCT: Final = ("product",)
 _REP: Final = ("rep",)
-_QUOTES: Final = ("rep", "product")
 
 SALES: Final[tuple[Kpi, ...]] = (
     simple(
@@ -111,15 +110,6 @@ SALES: Final[tuple[Kpi, ...]] = (
         "time from the first conversation to the first purchase",
         "A connected call on Monday, the purchase on Thursday at the same time: 259,200 s.",
     ),
-    *durations(
-        "time_to_convert",
-        21,
-        "Time to convert",
-        ("source", "channel"),
-        "P6",
-        "time from a lead's creation to its win",
-        "A lead of 1 March that buys on 3 March at the same time: 172,800 s.",
-    ),
     ratio(
         "win_rate",
         22,
@@ -158,35 +148,5 @@ SALES: Final[tuple[Kpi, ...]] = (
         doc="Gross margin over revenue.",
         example="A margin of 40.00 on 100.00: 0.4.",
     ),
-    simple(
-        "quotes_sent",
-        36,
-        "Quotes sent",
-        "quotes_sent",
-        dimensions=_QUOTES,
-        source="D",
-        doc="Quotes sent.",
-        example="Two quotes for one deal: 2.",
-    ),
-    simple(
-        "quotes_accepted",
-        36,
-        "Quotes accepted",
-        "quotes_accepted",
-        dimensions=_QUOTES,
-        source="D",
-        doc="Quotes accepted.",
-        example="The second of two quotes is accepted: 1.",
-    ),
-    ratio(
-        "quote_acceptance",
-        36,
-        "Quote acceptance",
-        ("quotes_accepted", "quotes_sent"),
-        dimensions=_QUOTES,
-        source="D",
-        doc="Quotes accepted over quotes sent, both in the window.",
-        example="1 accepted of 4 sent: 25 %.",
-    ),
 )
-"""Rows 1 to 3, 6, 7, 19 to 23, 25 and 36."""
+"""Rows 1 to 3, 6, 7, 19, 20, 22, 23 and 25."""

@@ -21,14 +21,13 @@ from schemas.alerts import AlertStatus
 from schemas.catalogue import KPIS, Kpi
 from schemas.errors import DEAD_LETTER_REASONS
 from schemas.kpi import Quality
+from schemas.metric_names import PREFIX
 from schemas.rows import EVENT_TYPES
 from schemas.settings import Settings
 from schemas.topics import Topics
-from streams.metrics.names import OWN_METRICS, PREFIX, metric_facts, metric_name
+from streams.metrics.names import OWN_METRICS
 from streams.metrics.series import SeriesStore
 from streams.publication import Publication
-
-__all__ = ["CounterSource", "Exporter", "metric_facts", "metric_name"]
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
+from schemas.metric_names import label_name
 from schemas.windows import WINDOWS
-from streams.metrics.names import MetricFacts, label_name
+from streams.metrics.names import MetricFacts
 
 Number = int | float | None
 Line = tuple[dict[str, "int | float | str"], str]

@@ -1,8 +1,4 @@
-"""Names of Prometheus metrics: what the exporter writes is what dashboards and rules ask for.
-
-A KPI's values are ``salespulse_<kpi>`` with the suffix of its unit, broken down ones end in ``_by_<dimension>``. The
-global series is a metric of its own, never ``label="all"`` beside the parts: no sum over a metric counts twice.
-"""
+"""The metrics there are: help, type and labels of each, by its name (``schemas/metric_names.py``)."""
 
 from __future__ import annotations
 
@@ -14,9 +10,8 @@ import msgspec
 
 from schemas.catalogue import Kpi
 from schemas.kpi import Unit
+from schemas.metric_names import PREFIX, by, has_parts, metric_name, part_names, previous_name, rank_name
 
-PREFIX: Final = "salespulse_"
-_UNIT_SUFFIX: Final[dict[Unit, str]] = {"count": "", "money": "", "score": "", "ratio": "_ratio", "seconds": "_seconds"}
 _UNIT_WORDS: Final[dict[Unit, str]] = {
     "count": "A count.",
     "money": "Major units of the currency.",
@@ -25,43 +20,6 @@ _UNIT_WORDS: Final[dict[Unit, str]] = {
     "seconds": "Seconds.",
 }
 _NAME: Final = re.compile(rf"\b{PREFIX}[a-z0-9_]+")
-_NOT_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
-
-
-def metric_name(kpi: Kpi, dimensions: Iterable[str] = ()) -> str:
-    """Return the metric of a KPI's value: ``salespulse_win_rate_ratio``, ``salespulse_win_rate_ratio_by_rep``.
-
-    A name that ends in its unit already gets no second suffix (``salespulse_margin_ratio``).
-    """
-    suffix = _UNIT_SUFFIX[kpi.unit]
-    return f"{PREFIX}{kpi.name.removesuffix(suffix)}{suffix}{by(dimensions)}"
-
-
-def previous_name(kpi: Kpi) -> str:
-    """Return the metric of a global value in the window before; same unit."""
-    return f"{metric_name(kpi)}_previous"
-
-
-def part_names(kpi: Kpi, dimensions: Iterable[str] = ()) -> tuple[str, str]:
-    """Return the metrics of numerator and denominator: ``salespulse_win_rate_numerator_by_rep``."""
-    ending = by(dimensions)
-    return f"{PREFIX}{kpi.name}_numerator{ending}", f"{PREFIX}{kpi.name}_denominator{ending}"
-
-
-def rank_name(kpi: Kpi, dimensions: Iterable[str]) -> str:
-    """Return the metric of the rank among the dimension's values: ``salespulse_deals_per_rep_rank_by_rep``."""
-    return f"{PREFIX}{kpi.name}_rank{by(dimensions)}"
-
-
-def has_parts(kpi: Kpi) -> bool:
-    """Whether numerator and denominator are exported beside the value."""
-    return kpi.is_ratio
-
-
-def by(dimensions: Iterable[str]) -> str:
-    """Return the ending of a metric that is broken down: ``_by_rep``, ``_by_rep_stage``; empty for the global one."""
-    names = "_".join(sorted(dimensions))
-    return f"_by_{names}" if names else ""
 
 
 class MetricFacts(msgspec.Struct, frozen=True):
@@ -132,11 +90,6 @@ def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...]) -> dict[str, MetricFacts]:
     if kpi.ranked:
         facts[rank_name(kpi, dimensions)] = MetricFacts(f"{what}: the rank; 1 is the highest.", "gauge", labels)
     return facts
-
-
-def label_name(dimension: str) -> str:
-    """Return a dimension's name as a label's name."""
-    return _NOT_LABEL.sub("_", dimension)
 
 
 def names_in(expression: str) -> set[str]:

@@ -8,6 +8,7 @@ from schemas.alerts import AlertStatus
 from schemas.catalogue import Kpi
 from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue, parse_dims
+from schemas.metric_names import by, has_parts, metric_name, part_names, previous_name, rank_name
 from streams.metrics.exposition import (
     Family,
     Line,
@@ -19,17 +20,7 @@ from streams.metrics.exposition import (
     put,
     render_families,
 )
-from streams.metrics.names import (
-    ALERT_METRICS,
-    MetricFacts,
-    by,
-    has_parts,
-    kpi_facts,
-    metric_name,
-    part_names,
-    previous_name,
-    rank_name,
-)
+from streams.metrics.names import ALERT_METRICS, MetricFacts, kpi_facts
 from streams.publication import Publication
 
 

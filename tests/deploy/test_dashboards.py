@@ -7,8 +7,9 @@ import pytest
 
 from deploy.grafana import generate
 from schemas.catalogue import KPIS
+from schemas.metric_names import metric_name
 from schemas.windows import WINDOWS
-from streams.metrics.names import metric_facts, metric_name, names_in
+from streams.metrics.names import metric_facts, names_in
 from tests.deploy.files import DASHBOARDS, DEPLOY, expressions, panels, read_json, read_yaml, variable_queries
 
 each_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)

@@ -38,7 +38,9 @@ def corrections(messages: Sequence[SimulatedEvent], seed: int) -> Iterator[Simul
         wait_ms = chance.uniform(HOUR_MS, 20 * DAY_MS if is_won else 3 * DAY_MS)
         at_ms = happened_ms(message) + int(wait_ms)
         if at_ms < ends_ms:
-            said: Event = {key: message.event[key] for key in ("account_id", "deal_id", "currency") if key in message.event}
+            said: Event = {
+                key: message.event[key] for key in ("account_id", "deal_id", "currency") if key in message.event
+            }
             event: Event = {"event_id": f"{name}-more", "occurred_at": at_ms, **said, **own}
             yield SimulatedEvent(message.topic, message.key, event, at_ms + _delay_ms(chance))
 

@@ -16,11 +16,11 @@ from aiohttp import web
 
 from agents.pages import worker_routes
 from schemas.catalogue import KPIS
+from schemas.metric_names import metric_name
 from schemas.settings import settings_from
 from schemas.windows import HOUR_MS, MINUTE_MS
 from streams.alerting.monitor import ConversionMonitor
 from streams.metrics.exporter import Exporter
-from streams.metrics.names import metric_name
 from tests.deploy.files import DASHBOARDS, RULES, expressions, rules, variable_queries
 from tests.kpi_samples import every_series, publication
 from tests.servers import StartPrometheus

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from schemas.catalogue import KPIS
 from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue
+from schemas.metric_names import metric_name
 from schemas.settings import settings_from
 from schemas.windows import WINDOWS
 from streams.metrics.exporter import OPEN_METRICS, TEXT, Exporter
-from streams.metrics.names import metric_facts, metric_name, names_in
+from streams.metrics.names import metric_facts, names_in
 from tests.kpi_samples import NOW_MS, every_series, publication, sample
 
 BY_NAME = {kpi.name: kpi for kpi in KPIS}

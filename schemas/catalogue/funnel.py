@@ -1,4 +1,4 @@
-"""Leads and the funnel: conversion, cohorts, stages, and the open pipeline."""
+"""The funnel: leads, their conversion, cohorts, stages, and quotes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from schemas.declare import Kpi, durations, ratio, simple
 
 _STAGED: Final = ("stage", "rep", "rep,stage")
 _COHORT: Final = ("source", "channel", "rep")
+_QUOTES: Final = ("rep", "product")
 
-LEADS: Final[tuple[Kpi, ...]] = (
+FUNNEL: Final[tuple[Kpi, ...]] = (
     simple(
         "leads_created",
         8,
@@ -71,28 +72,6 @@ LEADS: Final[tuple[Kpi, ...]] = (
         example="Leads of 10 and 20 days: 15 days, 1,296,000 s.",
     ),
     ratio(
-        "channel_conversion",
-        13,
-        "Conversion by channel",
-        ("new_customers", "leads_created"),
-        type="conversion",
-        dimensions=("channel",),
-        source="R1",
-        doc="Lead conversion of one channel (phone, instagram, whatsapp, ...).",
-        example="40 leads by phone, 10 of their customers bought: 25 %.",
-    ),
-    ratio(
-        "source_conversion",
-        14,
-        "Conversion by source",
-        ("new_customers", "leads_created"),
-        type="conversion",
-        dimensions=("source",),
-        source="C4",
-        doc="Lead conversion of one source.",
-        example="200 leads of a fair, 10 customers: 5 %.",
-    ),
-    ratio(
         "stage_conversion",
         15,
         "Stage conversion",
@@ -148,27 +127,34 @@ LEADS: Final[tuple[Kpi, ...]] = (
         example="12 quotes, 48 leads: 25 %.",
     ),
     simple(
-        "open_pipeline",
-        43,
-        "Open pipeline",
-        "open_amount",
-        "money",
-        type="level",
-        dimensions=_STAGED,
-        source="C2",
-        doc="Amount of deals created and neither won nor lost, at the window's end.",
-        example="Open deals of 1,000.00 and 500.00: 1,500.00.",
+        "quotes_sent",
+        36,
+        "Quotes sent",
+        "quotes_sent",
+        dimensions=_QUOTES,
+        source="D",
+        doc="Quotes sent.",
+        example="Two quotes for one deal: 2.",
     ),
     simple(
-        "open_deals",
-        43,
-        "Open deals",
-        "open_deals",
-        type="level",
-        dimensions=_STAGED,
-        source="C2",
-        doc="Deals created and neither won nor lost, at the window's end.",
-        example="Three created, one won: 2.",
+        "quotes_accepted",
+        36,
+        "Quotes accepted",
+        "quotes_accepted",
+        dimensions=_QUOTES,
+        source="D",
+        doc="Quotes accepted.",
+        example="The second of two quotes is accepted: 1.",
+    ),
+    ratio(
+        "quote_acceptance",
+        36,
+        "Quote acceptance",
+        ("quotes_accepted", "quotes_sent"),
+        dimensions=_QUOTES,
+        source="D",
+        doc="Quotes accepted over quotes sent, both in the window.",
+        example="1 accepted of 4 sent: 25 %.",
     ),
 )
-"""Rows 8 to 18 and 43."""
+"""Rows 8 to 12, 15 to 18 and 36."""

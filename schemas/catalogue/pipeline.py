@@ -1,14 +1,15 @@
-"""Goals: attainment, pace, projection and the pipeline's coverage of what remains."""
+"""Targets and pipeline: attainment, pace, projection, what is open, and how far it covers what remains."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from schemas.declare import Kpi, goal
+from schemas.declare import Kpi, goal, simple
 
 _GOALS: Final = ("rep", "team", "target")
+_STAGED: Final = ("stage", "rep", "rep,stage")
 
-GOALS: Final[tuple[Kpi, ...]] = (
+PIPELINE: Final[tuple[Kpi, ...]] = (
     goal(
         "target_attainment",
         4,
@@ -50,5 +51,28 @@ GOALS: Final[tuple[Kpi, ...]] = (
         "Open pipeline over what remains of the revenue goals.",
         "3,000.00 open, 1,500.00 to go: 2.",
     ),
+    simple(
+        "open_pipeline",
+        43,
+        "Open pipeline",
+        "open_amount",
+        "money",
+        type="level",
+        dimensions=_STAGED,
+        source="C2",
+        doc="Amount of deals created and neither won nor lost, at the window's end.",
+        example="Open deals of 1,000.00 and 500.00: 1,500.00.",
+    ),
+    simple(
+        "open_deals",
+        43,
+        "Open deals",
+        "open_deals",
+        type="level",
+        dimensions=_STAGED,
+        source="C2",
+        doc="Deals created and neither won nor lost, at the window's end.",
+        example="Three created, one won: 2.",
+    ),
 )
-"""Rows 4 and 5, and the coverage of row 43."""
+"""Rows 4, 5 and 43."""

@@ -1,0 +1,122 @@
+"""Classes of customers: new and returning ones, and A, B and C by revenue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.catalogue.sales import REVENUE
+from schemas.declare import Kpi, ratio, simple
+
+_CLASS: Final = ("customer_class",)
+_ABC: Final = ("abc_class",)
+
+CUSTOMER_CLASSES: Final[tuple[Kpi, ...]] = (
+    simple(
+        "new_vs_returning_revenue",
+        29,
+        "Revenue by customer class",
+        REVENUE,
+        "money",
+        dimensions=_CLASS,
+        has_global=False,
+        better="none",
+        source="C5",
+        doc="Revenue of first purchases (new) and of further ones (returning).",
+        example="A first purchase of 80.00, a second of 20.00: new 80.00, returning 20.00.",
+    ),
+    simple(
+        "new_vs_returning_deals",
+        29,
+        "Deals by customer class",
+        "deals_won",
+        dimensions=_CLASS,
+        has_global=False,
+        better="none",
+        source="C5",
+        doc="Deals won with new and with returning customers.",
+        example="Three purchases of one customer: new 1, returning 2.",
+    ),
+    ratio(
+        "new_vs_returning_revenue_share",
+        29,
+        "Revenue share by customer class",
+        (REVENUE, "class_revenue_base"),
+        dimensions=_CLASS,
+        has_global=False,
+        better="none",
+        source="C5",
+        doc="Share of the revenue of both classes.",
+        example="80.00 new of 100.00: 80 %.",
+    ),
+    ratio(
+        "new_vs_returning_deals_share",
+        29,
+        "Deal share by customer class",
+        ("deals_won", "class_deals_base"),
+        dimensions=_CLASS,
+        has_global=False,
+        better="none",
+        source="C5",
+        doc="Share of the deals of both classes.",
+        example="1 new of 3 deals: 33.3 %.",
+    ),
+    simple(
+        "abc_customers",
+        41,
+        "Customers by class",
+        "ranked_customers",
+        type="distribution",
+        class_of="abc_class",
+        dimensions=_ABC,
+        has_global=False,
+        better="none",
+        source="U",
+        doc="Customers ranked by net revenue to date: A makes 80 %, B the next 15 %, C the rest.",
+        example="20 of 100 customers make 80 % of the revenue: A holds exactly those 20.",
+    ),
+    simple(
+        "abc_revenue",
+        41,
+        "Revenue by class",
+        "ranked_revenue",
+        "money",
+        type="distribution",
+        class_of="abc_class",
+        dimensions=_ABC,
+        has_global=False,
+        better="none",
+        source="U",
+        doc="Net revenue to date of the customers of a class.",
+        example="Of 1,000.00, the customers of class A made 800.00.",
+    ),
+    ratio(
+        "abc_share",
+        41,
+        "Revenue share by class",
+        ("ranked_revenue", "every(ranked_revenue)"),
+        type="distribution",
+        class_of="abc_class",
+        dimensions=_ABC,
+        has_global=False,
+        better="none",
+        source="U",
+        doc="Net revenue to date of a class over that of all customers.",
+        example="800.00 of 1,000.00: 80 %.",
+    ),
+    ratio(
+        "abc_average_ticket",
+        41,
+        "Average ticket by class",
+        ("ranked_amount", "ranked_deals"),
+        "money",
+        type="distribution",
+        class_of="abc_class",
+        dimensions=_ABC,
+        has_global=False,
+        better="none",
+        source="U",
+        doc="Amount of all deals of the customers of a class, before returns, over their number.",
+        example="Class A bought 40 times for 800.00: 20.00.",
+    ),
+)
+"""Rows 29 and 41."""
