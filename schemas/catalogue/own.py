@@ -183,7 +183,7 @@ def _kpi(
         windows=table.choices("windows", WINDOWS) or WINDOWS,
         targets=_targets(table, percentile=percentile, growth=growth, has_global=has_global),
         source=origin,
-        doc=table.text("doc", f"{formula}."),
+        doc=table.text("doc", "A KPI of your own."),
         example=table.text("example", " ") if "example" in table else "",
     )
 

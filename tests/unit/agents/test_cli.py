@@ -27,6 +27,9 @@ COMMANDS = {
     ("dlq", "show"): "--json",
     ("dlq", "replay"): "--dry-run",
     ("check",): "--json",
+    ("catalogue", "list"): "--json",
+    ("catalogue", "show"): "--json",
+    ("catalogue", "check"): "my-kpis.toml",
     ("schemas", "export"): "--config",
 }
 
