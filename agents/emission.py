@@ -85,13 +85,16 @@ class Emitter:
     """Sends cells; keeps hold of every send until it is acknowledged.
 
     Args:
-        settings: Topic, partitions, tick.
+        settings: Partitions, tick.
+        topic: That of the cells.
         producer: Its sends must be acknowledged by all replicas.
         fail: Called with the error of a send that was refused.
     """
 
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer, fail: Callable[[BaseException], None]) -> None:
-        self._topic = settings.topics.cells
+    def __init__(
+        self, settings: Settings, topic: str, producer: AIOKafkaProducer, fail: Callable[[BaseException], None]
+    ) -> None:
+        self._topic = topic
         self._owners = settings.kafka.partitions
         self._tick_ms = int(settings.time.tick)
         self._producer = producer

@@ -12,11 +12,12 @@ import faust
 from faust.types import TP
 
 from agents.faust_driver import App, Consumer
+from agents.generations import StateNames
 from agents.kafka import security_options
 from agents.pipeline import Pipeline
 from agents.tables import StateTable
 from schemas.settings import Settings
-from schemas.topics import TABLES, changelog_topic
+from schemas.topics import TABLES
 
 _LOG: Final = logging.getLogger(__name__)
 _SEEK_AGAIN_S: Final = 5.0
@@ -25,10 +26,10 @@ Take = Callable[[int, int, bytes, Any], int | None]
 """Partition, offset, message, event -> None when taken, else the offset to read on from."""
 
 
-def build_app(settings: Settings, pipeline: Pipeline) -> App:
-    """Return the app of one worker; nothing is connected yet."""
+def build_app(settings: Settings, pipeline: Pipeline, names: StateNames) -> App:
+    """Return the app of one worker for one generation of state; nothing is connected yet."""
     app = App(
-        settings.app.id,
+        names.group,
         broker=";".join(f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")),
         broker_credentials=_credentials(settings),
         store="memory://",
@@ -56,12 +57,12 @@ def build_app(settings: Settings, pipeline: Pipeline) -> App:
     )
     app.positions = pipeline
     for name in TABLES:
-        topic = _raw_topic(app, changelog_topic(settings.app.id, name), settings)
+        topic = _raw_topic(app, names.changelogs[name], settings)
         table = StateTable(app, name=name, partitions=settings.kafka.partitions, changelog_topic=topic)
         table.keeper = pipeline
         app.tables.add(table)
     _add_agent(app, "fold", settings.topics.log, pipeline.take_frame, settings, pipeline)
-    _add_agent(app, "rollup", settings.topics.cells, pipeline.take_cells, settings, pipeline)
+    _add_agent(app, "rollup", names.cells, pipeline.take_cells, settings, pipeline)
     return app
 
 
@@ -94,7 +95,7 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
                 pipeline.fail(error)
                 await asyncio.Event().wait()
 
-    app.agent(_raw_topic(app, topic, settings), name=f"{settings.app.id}.{name}")(agent)
+    app.agent(_raw_topic(app, topic, settings), name=f"{app.conf.id}.{name}")(agent)
 
 
 async def _read_on_from(app: App, tp: TP, wanted: int, seeking: dict[TP, tuple[int, float]]) -> None:

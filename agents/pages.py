@@ -14,17 +14,19 @@ from streams.metrics.exporter import Exporter
 
 
 class Readiness(Protocol):
-    """Something that knows why it is not ready."""
+    """Something that knows why it is not ready, and what its metrics are."""
+
+    exporter: Exporter
 
     def reasons_not_ready(self) -> list[str]:
         """Return the reasons; empty when it is ready."""
 
 
-def worker_routes(readiness: Readiness, exporter: Exporter) -> list[web.RouteDef]:
+def worker_routes(readiness: Readiness) -> list[web.RouteDef]:
     """Return ``/metrics``, ``/healthz`` and ``/readyz`` of a worker."""
 
     async def metrics(request: web.Request) -> web.Response:
-        body, content_type = exporter.negotiate(request.headers.get("Accept", ""))
+        body, content_type = readiness.exporter.negotiate(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def alive(_request: web.Request) -> web.Response:

@@ -22,12 +22,12 @@ from faust.types import TP
 
 from agents.changelogs import ChangelogWriter
 from agents.emission import Emitter, wall_ms
+from agents.generations import StateNames
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
 from agents.recovery import FOLD_TABLES, StateReader
 from schemas.rows import Frame
 from schemas.settings import Settings
-from schemas.topics import changelog_topic
 from schemas.wire import CellsMessage
 from streams.fold.partition import LogGapError, PartitionFold
 from streams.history import History
@@ -53,9 +53,12 @@ class Pipeline:
         plan: The catalogue in force.
         producer: For cells and checkpoints; its sends must be acknowledged by all replicas.
         outlet: For what is told once.
+        names: Of the generation of state.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, producer: AIOKafkaProducer, outlet: Outlet) -> None:
+    def __init__(
+        self, settings: Settings, plan: Plan, producer: AIOKafkaProducer, outlet: Outlet, names: StateNames
+    ) -> None:
         self.outlet = outlet
         self.folds: dict[int, PartitionFold] = {}
         self.rollups: dict[int, Rollup] = {}
@@ -64,11 +67,12 @@ class Pipeline:
         self.gaps = 0
         self.failure: BaseException | None = None
         self.on_lost: Callable[[int], None] = lambda _owner: None
-        self._topics = settings.topics
-        self._changelogs = {table: changelog_topic(settings.app.id, table) for table in (*FOLD_TABLES, "rollup")}
-        self._state = StateReader(settings, plan)
+        self._log = settings.topics.log
+        self._cells = names.cells
+        self._changelogs = names.changelogs
+        self._state = StateReader(settings, plan, names)
         self._writer = ChangelogWriter(producer)
-        self._emitter = Emitter(settings, producer, self.fail)
+        self._emitter = Emitter(settings, names.cells, producer, self.fail)
         self._publishes_from: dict[int, int] = {}
         self._assigned_ms: dict[int, int] = {}
         self._patience_ms = int(settings.pipeline.stale_after)
@@ -99,8 +103,8 @@ class Pipeline:
     def next_offsets(self) -> Mapping[TP, int]:
         """Return where to read on, for every owned partition of log and cells topic."""
         return {
-            **{TP(self._topics.log, partition): fold.fence + 1 for partition, fold in self.folds.items()},
-            **{TP(self._topics.cells, owner): rollup.position + 1 for owner, rollup in self.rollups.items()},
+            **{TP(self._log, partition): fold.fence + 1 for partition, fold in self.folds.items()},
+            **{TP(self._cells, owner): rollup.position + 1 for owner, rollup in self.rollups.items()},
         }
 
     async def _reassign_folds(self, owned: set[int], gained: set[int]) -> None:

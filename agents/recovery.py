@@ -10,12 +10,12 @@ from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from agents.changelogs import Newest, read_changelogs
+from agents.generations import StateNames
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import UnavailableError
 from schemas.playlist import playlist
 from schemas.settings import Settings
-from schemas.topics import changelog_topic
 from schemas.windows import EVENT_DIMENSIONS
 from streams.fold.partition import PartitionFold, Recovered
 from streams.fold.rules import fold_rules
@@ -74,15 +74,17 @@ class StateReader:
     Args:
         settings: Where they are.
         plan: The catalogue in force.
+        names: Of the generation of state.
     """
 
-    def __init__(self, settings: Settings, plan: Plan) -> None:
+    def __init__(self, settings: Settings, plan: Plan, names: StateNames) -> None:
         self._settings = settings
         self._plan = plan
+        self._names = names
         self._calendar = Calendar(settings.time.zone, settings.time.week_start)
         self._worktime = work_time(settings, self._calendar)
-        tiles = catalogue_of(settings).tiles
-        self._trends = trends_of(playlist(settings.wall, plan.kpis, own=tiles))
+        catalogue = catalogue_of(settings)
+        self._trends = trends_of(playlist(settings.wall, catalogue.kpis, own=catalogue.tiles))
         self._ends: dict[tuple[str, int], int] = {}
 
     def end(self, table: str, partition: int) -> int:
@@ -124,7 +126,7 @@ class StateReader:
         return folds
 
     async def _rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
-        topic = self._settings.topics.cells
+        topic = self._names.cells
         states = await self._read(("rollup",), owners)
         starts = await self._starts(topic, owners)
         ends = await end_offsets(self._settings, [TopicPartition(topic, owner) for owner in owners])
@@ -138,6 +140,7 @@ class StateReader:
                 has_global=owner == owner_of("", self._settings.kafka.partitions),
                 worktime=self._worktime,
                 trends=self._trends,
+                generation=self._names.number,
             )
             newest = states["rollup", owner]
             rollup.recover(newest.records, newest.repair, starts[owner])
@@ -145,9 +148,8 @@ class StateReader:
         return rollups
 
     async def _read(self, tables: Sequence[str], partitions: Sequence[int]) -> dict[tuple[str, int], Newest]:
-        app_id = self._settings.app.id
         wanted = {
-            TopicPartition(changelog_topic(app_id, table), partition): (table, partition)
+            TopicPartition(self._names.changelogs[table], partition): (table, partition)
             for table in tables
             for partition in partitions
         }

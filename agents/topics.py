@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
 from agents.intake.coverage import folded
@@ -21,7 +22,7 @@ from agents.kafka import (
 )
 from schemas.errors import IntakeStopped, UnavailableError, UsageError
 from schemas.settings import Settings
-from schemas.topics import TABLES, TopicSpec, all_topics, changelog_topic
+from schemas.topics import TopicSpec, all_topics, state_group, state_topics
 from streams.intake.router import Commit
 
 _VISIBLE_DEADLINE_S: Final = 20.0
@@ -33,8 +34,12 @@ def intake_group(settings: Settings) -> str:
     return f"{settings.app.id}-intake"
 
 
-async def create_topics(settings: Settings) -> list[str]:
+async def create_topics(settings: Settings, generation: int = 0) -> list[str]:
     """Make the topics that are missing; those that are there stay as they are.
+
+    Args:
+        settings: Their names and partitions.
+        generation: The generation of state that they are for.
 
     Returns:
         The names of those made.
@@ -43,7 +48,7 @@ async def create_topics(settings: Settings) -> list[str]:
         UnavailableError: No broker answers, or the topics do not show up.
         UsageError: The broker refuses one, or one is there with a partition count that cannot work.
     """
-    specs = _specs(settings)
+    specs = _specs(settings, generation)
     async with admin(settings) as client:
         present = await _partition_counts(client)
         _refuse(_wrong_counts(settings, specs, present))
@@ -54,8 +59,12 @@ async def create_topics(settings: Settings) -> list[str]:
     return [spec.name for spec in wanted]
 
 
-async def check_topics(settings: Settings) -> list[str]:
+async def check_topics(settings: Settings, generation: int = 0) -> list[str]:
     """Compare the broker's topics with what the product needs.
+
+    Args:
+        settings: Their names and partitions.
+        generation: The generation of state that is in force.
 
     Returns:
         A line for every problem: which topic, what was found, what is needed; empty when all is right.
@@ -63,7 +72,7 @@ async def check_topics(settings: Settings) -> list[str]:
     Raises:
         UnavailableError: No broker answers.
     """
-    specs = _specs(settings)
+    specs = _specs(settings, generation)
     async with admin(settings) as client:
         present = await _partition_counts(client)
         missing = [f"topic {spec.name} does not exist" for spec in specs if spec.name not in present]
@@ -71,6 +80,45 @@ async def check_topics(settings: Settings) -> list[str]:
         ours = [spec for spec in specs if spec.name in present and spec.name not in sources]
         wrong_settings = _wrong_configs(ours, await _configs(client, ours))
     return missing + _wrong_counts(settings, specs, present) + wrong_settings
+
+
+async def stored_generations(settings: Settings) -> list[int]:
+    """Return the numbers of the generations of state that the broker has topics of.
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    async with admin(settings) as client:
+        return sorted(await _generations_there(client, settings))
+
+
+async def drop_generations(settings: Settings, keep: Container[int]) -> None:
+    """Delete the topics of all generations of state but some.
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    async with admin(settings) as client:
+        there = await _generations_there(client, settings)
+        gone = [name for number, names in there.items() if number not in keep for name in names]
+        if gone:
+            await client.delete_topics(gone)
+
+
+async def _generations_there(client: AIOKafkaAdminClient, settings: Settings) -> dict[int, list[str]]:
+    """Generation -> names of its topics that exist."""
+    markers = re.compile(re.escape(state_group(settings.app.id)) + r"(?:-g(\d+))?-markers-changelog")
+    present = await _partition_counts(client)
+    numbers = {int(found[1] or 0) for found in map(markers.fullmatch, present) if found}
+    kafka = settings.kafka
+    return {
+        number: [
+            spec.name
+            for spec in state_topics(settings.topics, settings.app.id, kafka.partitions, number)
+            if spec.name in present
+        ]
+        for number in numbers
+    }
 
 
 async def accept(settings: Settings, topic: str) -> int:
@@ -116,9 +164,9 @@ def not_where_it_was(topic: str, partition: int, found: str) -> IntakeStopped:
     )
 
 
-def _specs(settings: Settings) -> tuple[TopicSpec, ...]:
+def _specs(settings: Settings, generation: int = 0) -> tuple[TopicSpec, ...]:
     kafka = settings.kafka
-    return all_topics(settings.topics, settings.app.id, kafka.partitions, kafka.source_partitions)
+    return all_topics(settings.topics, settings.app.id, kafka.partitions, kafka.source_partitions, generation)
 
 
 async def _partition_counts(client: AIOKafkaAdminClient) -> dict[str, int]:
@@ -127,11 +175,9 @@ async def _partition_counts(client: AIOKafkaAdminClient) -> dict[str, int]:
 
 
 def _wrong_counts(settings: Settings, specs: Iterable[TopicSpec], present: Mapping[str, int]) -> list[str]:
-    together = {settings.topics.log, settings.topics.cells}
-    together |= {changelog_topic(settings.app.id, table) for table in TABLES}
     wrong: dict[int, list[str]] = {}
     for spec in specs:
-        if spec.name in together and present.get(spec.name, spec.partitions) != spec.partitions:
+        if spec.aligned and present.get(spec.name, spec.partitions) != spec.partitions:
             wrong.setdefault(present[spec.name], []).append(spec.name)
     return [
         f"partitions of {', '.join(names)}: found {count}, kafka.partitions is {settings.kafka.partitions}, and these"

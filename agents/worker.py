@@ -16,6 +16,7 @@ from agents.cadence import every, on_change
 from agents.emission import wall_ms
 from agents.faust_app import build_app
 from agents.faust_driver import App
+from agents.generations import GenerationWatch, StateNames, begin, remarks, state_names
 from agents.intake.loop import Intake
 from agents.kafka import AIOKafkaProducer, producer
 from agents.kpi_topics import KpiTopics
@@ -25,9 +26,10 @@ from agents.pipeline import Pipeline
 from agents.topics import check_topics
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError, UnavailableError
+from schemas.generations import in_force
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
-from streams.plan import plan_of
+from streams.plan import Plan, plan_of, plan_over
 from streams.publication import Publication
 from streams.redis_view import RedisSink
 
@@ -37,6 +39,7 @@ _PUBLISH_SHARE: Final = 0.25
 _WATCH_S: Final = 0.1
 _STOP_S: Final = 8.0
 _TREND_TICKS: Final = 10
+_GENERATION_S: Final = 2.0
 _CANCEL_S: Final = 1.0
 
 
@@ -62,7 +65,7 @@ class Worker:
 
     def __init__(self, settings: Settings, extra_routes: Sequence[web.RouteDef] = ()) -> None:
         self.settings = settings
-        self.plan = plan_of(catalogue_of(settings))
+        self.exporter = Exporter(settings)
         self._extra_routes = extra_routes
         self._producers: list[AIOKafkaProducer] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -71,6 +74,7 @@ class Worker:
         self._runner: web.AppRunner | None = None
         self._stopped = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
+        self._watch: GenerationWatch | None = None
 
     async def start(self) -> None:
         """Connect, recover and begin; returns when the first assignment is recovered.
@@ -79,15 +83,26 @@ class Worker:
             UnavailableError: Kafka does not answer, or topics are missing.
             StateError: The stored state cannot be used.
         """
-        settings = self.settings
-        problems = await check_topics(settings)
-        if problems:
-            raise UnavailableError("; ".join(map(str, problems)) + "; `salespulse topics create` makes what is missing")
+        await self._require_topics(0)
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        parts = await self._make_parts()
-        self._parts = parts
-        self._runner, self.url = await serve(settings, worker_routes(self, parts.exporter), self._extra_routes)
+        self._runner, self.url = await serve(self.settings, worker_routes(self), self._extra_routes)
+        await self._begin()
+
+    async def _begin(self) -> None:
+        """Begin with the generation of state that is in force."""
+        catalogue = catalogue_of(self.settings)
+        generation = await begin(self.settings, plan_of(catalogue).counted(self.settings))
+        counted = generation.counted
+        plan, waiting = plan_over(catalogue, counted)
+        for remark in remarks(self.settings, counted, waiting):
+            _LOG.warning("%s", remark)
+        await self._require_topics(generation.number)
+        self._watch = GenerationWatch(self.settings, generation.number)
+        await self._watch.look()  # connects while Kafka is known to be there
+        names = state_names(self.settings, generation.number)
+        parts = self._parts = await self._make_parts(in_force(self.settings, counted), plan, names)
+        self.exporter = parts.exporter
         await parts.intake.start()
         self._spawn(parts.intake.run())
         await self._start_app(parts.app)
@@ -101,6 +116,10 @@ class Worker:
         """
         while not self._stopped.is_set():
             self._raise_failure()
+            if self._watch is not None and self._watch.superseded:
+                _LOG.info("another generation of state is in force: changing over")
+                await self._end()
+                await self._begin()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_WATCH_S):
                     await self._stopped.wait()
@@ -108,6 +127,14 @@ class Worker:
     async def stop(self) -> None:
         """End within seconds: intake, a last checkpoint, Faust, producers."""
         self._stopped.set()
+        try:
+            await self._end()
+        finally:
+            if self._runner is not None:
+                await self._runner.cleanup()
+
+    async def _end(self) -> None:
+        """End what was begun for a generation."""
         stopping = asyncio.ensure_future(self._stop_in_order())
         await asyncio.wait({stopping}, timeout=_STOP_S)  # not `timeout`: Faust's services swallow a cancellation
         if not stopping.done():
@@ -116,8 +143,8 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_CANCEL_S)
-        if self._runner is not None:
-            await self._runner.cleanup()
+        self._parts, self._view, self._watch = None, None, None
+        self._tasks, self._producers, self._sending = [], [], {}
         if stopping.done() and not stopping.cancelled():
             stopping.result()
 
@@ -137,15 +164,19 @@ class Worker:
             reasons.append(self._parts.redis.problem)
         return reasons
 
-    async def _make_parts(self) -> _Parts:
-        settings, kpis = self.settings, self.plan.kpis
+    async def _require_topics(self, generation: int) -> None:
+        problems = await check_topics(self.settings, generation)
+        if problems:
+            raise UnavailableError("; ".join(map(str, problems)) + "; `salespulse topics create` makes what is missing")
+
+    async def _make_parts(self, settings: Settings, plan: Plan, names: StateNames) -> _Parts:
         kpi_producer = await self._producer("kpi")
         intake, redis = Intake(settings), RedisSink(settings)
         state_producer = await self._producer("state")
         outlet = Outlet(settings, state_producer, redis.publish_moments)
-        pipeline = Pipeline(settings, self.plan, state_producer, outlet)
+        pipeline = Pipeline(settings, plan, state_producer, outlet, names)
         pipeline.on_lost = self._forget
-        exporter = Exporter(settings, intake.counters, kpis)
+        exporter = Exporter(settings, intake.counters, plan.kpis)
         return _Parts(
             pipeline=pipeline,
             intake=intake,
@@ -153,7 +184,7 @@ class Worker:
             exporter=exporter,
             kpi_topics=KpiTopics(settings, kpi_producer),
             alerting=Alerting(settings, pipeline, kpi_producer, redis, exporter),
-            app=build_app(settings, pipeline),
+            app=build_app(settings, pipeline, names),
         )
 
     async def _producer(self, purpose: str) -> AIOKafkaProducer:
@@ -184,6 +215,8 @@ class Worker:
         self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE, pipeline.is_behind))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
         self._spawn(every(tick_s, parts.alerting.evaluate))
+        if self._watch is not None:
+            self._spawn(every(_GENERATION_S, self._watch.look))
         self._spawn(every(_TREND_TICKS * tick_s, trends, pipeline.is_behind))
         self._view = self._spawn(parts.redis.run())
 
@@ -253,4 +286,6 @@ class Worker:
                 self._view.cancel()
                 await asyncio.wait({self._view})
             await parts.redis.close()
+        if self._watch is not None:
+            await self._watch.stop()
         await asyncio.gather(*(client.stop() for client in self._producers))

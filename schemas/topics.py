@@ -38,11 +38,15 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
-    """A topic as it must exist: partitions and broker-side settings."""
+    """A topic as it must exist: partitions and broker-side settings.
+
+    ``aligned`` topics are read together, so all must have as many partitions as the log.
+    """
 
     name: str
     partitions: int
     config: dict[str, str]
+    aligned: bool = False
 
 
 _COMPACTED: Final = {
@@ -54,12 +58,29 @@ TABLES: Final = ("accounts", "cells", "markers", "rollup")
 """The Faust tables; each has a changelog ``{app id}-{table}-changelog``."""
 
 
-def changelog_topic(app_id: str, table: str) -> str:
+def changelog_topic(app_id: str, table: str, generation: int = 0) -> str:
     """Return the name of a table's changelog topic."""
-    return f"{app_id}-{table}-changelog"
+    return f"{state_group(app_id, generation)}-{table}-changelog"
 
 
-def all_topics(topics: Topics, app_id: str, partitions: int, source_partitions: int) -> tuple[TopicSpec, ...]:
+def cells_topic(topics: Topics, generation: int = 0) -> str:
+    """Return the name of the topic that carries cells from fold to rollup."""
+    return f"{topics.cells}.g{generation}" if generation else topics.cells
+
+
+def state_group(app_id: str, generation: int = 0) -> str:
+    """Return the consumer group of all workers, which is what changelogs are called after."""
+    return f"{app_id}-g{generation}" if generation else app_id
+
+
+def generations_topic(app_id: str) -> str:
+    """Return the name of the topic that says which generation of state is in force."""
+    return f"{app_id}-generations"
+
+
+def all_topics(
+    topics: Topics, app_id: str, partitions: int, source_partitions: int, generation: int = 0
+) -> tuple[TopicSpec, ...]:
     """List every topic the product needs.
 
     Args:
@@ -67,6 +88,7 @@ def all_topics(topics: Topics, app_id: str, partitions: int, source_partitions: 
         app_id: Prefix of the changelogs.
         partitions: Partitions of the log, the cells topic and every changelog (they are read together).
         source_partitions: Partitions for source topics that do not exist yet; existing ones may have any number.
+        generation: The generation of state that is in force.
     """
     week = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
     kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
@@ -78,7 +100,20 @@ def all_topics(topics: Topics, app_id: str, partitions: int, source_partitions: 
         TopicSpec(topics.moments, 1, _COMPACTED),
         TopicSpec(topics.restatements, partitions, kept),
         TopicSpec(topics.deadletter, 1, kept | {"max.message.bytes": "10485760"}),
-        TopicSpec(topics.log, partitions, week | {"max.message.bytes": "10485760"}),
-        TopicSpec(topics.cells, partitions, week | {"max.message.bytes": "10485760"}),
-        *(TopicSpec(changelog_topic(app_id, table), partitions, _COMPACTED) for table in TABLES),
+        # All state is a function of the log: as long as it is kept, new KPIs can be counted from the beginning.
+        TopicSpec(topics.log, partitions, kept | {"max.message.bytes": "10485760"}, aligned=True),
+        TopicSpec(generations_topic(app_id), 1, kept),
+        *state_topics(topics, app_id, partitions, generation),
+    )
+
+
+def state_topics(topics: Topics, app_id: str, partitions: int, generation: int = 0) -> tuple[TopicSpec, ...]:
+    """List the topics that hold one generation of state."""
+    week = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS), "max.message.bytes": "10485760"}
+    return (
+        TopicSpec(cells_topic(topics, generation), partitions, week, aligned=True),
+        *(
+            TopicSpec(changelog_topic(app_id, table, generation), partitions, _COMPACTED, aligned=True)
+            for table in TABLES
+        ),
     )

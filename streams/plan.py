@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from schemas.catalogue import KPIS, Kpi
 from schemas.catalogue.compose import Catalogue
@@ -10,7 +11,9 @@ from schemas.declare import Dimension
 from schemas.errors import CatalogueError
 from schemas.facts import FACTS
 from schemas.formula import measures_of
+from schemas.generations import Counted, settings_that_count
 from schemas.measures import COUNT, MEASURES, Measure
+from schemas.sections import Settings
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS
 from streams.counting import GLOBAL, CountingPlan, names_in
 
@@ -22,21 +25,34 @@ class Plan(CountingPlan):
         kpis: The catalogue in force.
         measures: Every measure that formulas may name.
         own: Dimensions of the user's own.
+        counted: What is counted already, and stays so; by default what the KPIs need.
 
     Raises:
         CatalogueError: A formula names an unknown measure, or a dimension that a measure's facts do not have.
     """
 
     def __init__(
-        self, kpis: Sequence[Kpi] = KPIS, measures: Iterable[Measure] = MEASURES, own: Iterable[Dimension] = ()
+        self,
+        kpis: Sequence[Kpi] = KPIS,
+        measures: Iterable[Measure] = MEASURES,
+        own: Iterable[Dimension] = (),
+        counted: Counted | None = None,
     ) -> None:
         self.kpis = tuple(kpis)
+        if counted is not None:
+            measures, own = counted.measures, counted.dimensions
         own = tuple(own)
         known = {measure.name: measure for measure in measures}
         self.presence = dict(_presence(known))
-        groupings = self._needed(known, {*EVENT_DIMENSIONS, *(dimension.name for dimension in own)})
-        super().__init__(known, {name: frozenset(found) for name, found in groupings.items()}, own)
+        needed = self._needed(known, {*EVENT_DIMENSIONS, *(dimension.name for dimension in own)})
+        groupings: Mapping[str, Iterable[str]] = needed if counted is None else counted.groupings
+        super().__init__(known, {name: frozenset(groupings.get(name, ())) for name in known}, own)
         self.levels = frozenset(self._levels())
+
+    def counted(self, settings: Settings) -> Counted:
+        """Return what is counted, to be written down."""
+        groupings = {name: tuple(sorted(found)) for name, found in self.groupings.items() if found}
+        return Counted(tuple(self.measures.values()), groupings, self.own, settings_that_count(settings))
 
     def measure_names(self, kpi: Kpi) -> tuple[str, ...]:
         """Return the measures a KPI is computed from."""
@@ -94,6 +110,38 @@ def _is_presence(measure: Measure) -> bool:
 def plan_of(catalogue: Catalogue) -> Plan:
     """Return what a catalogue needs counted."""
     return Plan(catalogue.kpis, catalogue.measures, catalogue.dimensions)
+
+
+class Answerable(NamedTuple):
+    """A plan of what can be computed from what is counted, and the names of the KPIs that cannot."""
+
+    plan: Plan
+    waiting: tuple[str, ...]
+
+
+def plan_over(catalogue: Catalogue, counted: Counted) -> Answerable:
+    """Return the plan of the KPIs of a catalogue that need nothing beyond what is counted already."""
+    wanted = plan_of(catalogue)
+    measures = {measure.name: measure for measure in counted.measures}
+    dimensions = {dimension.name: dimension for dimension in counted.dimensions}
+    own = {dimension.name: dimension for dimension in catalogue.dimensions}
+
+    def is_counted(kpi: Kpi) -> bool:
+        return all(
+            wanted.measures[name] == measures.get(name)
+            and groupings <= set(counted.groupings.get(name, ()))
+            and all(own.get(each) == dimensions.get(each) for each in _dimensions_of(wanted.measures[name], groupings))
+            for name, groupings in wanted.counted_for(kpi).items()
+        )
+
+    kpis = tuple(kpi for kpi in catalogue.kpis if is_counted(kpi))
+    waiting = tuple(kpi.name for kpi in catalogue.kpis if kpi not in kpis)
+    return Answerable(Plan(kpis, counted=counted), waiting)
+
+
+def _dimensions_of(measure: Measure, groupings: set[str]) -> Iterable[str]:
+    """Return the dimensions that a measure is broken down by or filtered on."""
+    return (*names_in(groupings), *measure.where)
 
 
 def _check_dimensions(kpi: Kpi, measure: Measure, groupings: set[str], event_dimensions: set[str]) -> None:

@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "replay": "agents.cli.replay",
     "kpis": "agents.cli.kpis",
     "catalogue": "agents.cli.catalogue",
+    "rebuild": "agents.cli.rebuild",
     "dlq": "agents.cli.dlq",
     "check": "agents.cli.check",
     "schemas": "agents.cli.schemas",

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agents.changelogs import read_changelogs
+from agents.generations import current
 from agents.kafka import TopicPartition
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
@@ -40,10 +41,11 @@ async def folded(settings: Settings, sources: Iterable[TopicPartition]) -> dict[
         UnavailableError: No broker answers.
     """
     wanted = set(sources)
-    topic = changelog_topic(settings.app.id, "markers")
-    logs = [TopicPartition(topic, number) for number in range(settings.kafka.partitions)]
     if not wanted:
         return {}
+    generation = await current(settings)
+    topic = changelog_topic(settings.app.id, "markers", generation.number if generation is not None else 0)
+    logs = [TopicPartition(topic, number) for number in range(settings.kafka.partitions)]
     ends: dict[TopicPartition, list[tuple[int, int]]] = {}
     for newest in (await read_changelogs(settings, logs)).values():
         for record in newest.records.values():

@@ -91,6 +91,8 @@ class PartitionFold:
         self._replay_until = -1
         self._pending_offset = -1
         self._expired_ms = 0
+        self.adopts = False
+        """Whether coverage begins wherever the log does: when it is folded anew, and its beginning is gone."""
 
     def recover(self, recovered: Recovered, log_start: int = 0) -> None:
         """Take over what the changelogs hold; the fold goes on at ``fence + 1``.
@@ -164,6 +166,11 @@ class PartitionFold:
         if deltas and self.newest_ms is not None:
             self.cells.add(deltas, self._pending_offset, self.newest_ms)
 
+    def tidy(self) -> None:
+        """Fan out what frames have added, and drop what is beyond its retention."""
+        self.settle()
+        self._drop_expired()
+
     def take_changed(self) -> dict[str, list[CellUpdate]]:
         """Return the cells changed since the last time, by dimension key."""
         self.settle()
@@ -210,7 +217,7 @@ class PartitionFold:
         source = (section.topic, section.partition)
         reached = self._covered.get(source)
         if reached is None or section.epoch > reached[0]:
-            if not section.base:
+            if not section.base and not self.adopts:
                 self.sections_refused += 1
                 return None
             start = section.start

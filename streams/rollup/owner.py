@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+from schemas.generations import VERSIONS
 from schemas.kpi import Quality
 from schemas.restatements import Restatement
 from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS
@@ -46,6 +47,7 @@ class Rollup:
         has_global: Whether it owns the global series, and with it all that goals may be about.
         worktime: Working time of the goals' periods; by default Monday to Friday.
         trends: Series whose history is looked at.
+        generation: Of state; versions of a later one are higher.
     """
 
     def __init__(
@@ -58,14 +60,16 @@ class Rollup:
         has_global: bool,
         worktime: WorkTime | None = None,
         trends: Sequence[Trend] = (),
+        generation: int = 0,
     ) -> None:
         self.owner = owner
         self.position = -1
+        self._version_base = generation * VERSIONS
         self.series: dict[str, Series] = {}
         self._timeline = Timeline(calendar)
         kpis = compile_kpis(plan, rules)
         goals = Goals(plan, rules, kpis, calendar, worktime or WorkTime(calendar)) if has_global else None
-        self._valuation = Valuation(kpis, rules, self._timeline, self.series, goals)
+        self._valuation = Valuation(kpis, rules, self._timeline, self.series, goals, self._version_base)
         self._restater = Restater(kpis, calendar)
         self._trends = Trends(kpis, calendar, trends)
         self._upstream = Upstream(rules)
@@ -149,8 +153,17 @@ class Rollup:
         if not self._worklist:
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values else None
+        position = self._version_base + self.position
         return Publication(
-            self.owner, self.position, now_ms, watermark_ms, quality, wall_ms, values, complete, produced_ms
+            self.owner,
+            position,
+            now_ms,
+            watermark_ms,
+            quality,
+            wall_ms,
+            values,
+            complete,
+            produced_ms,
         )
 
     @property
@@ -175,7 +188,7 @@ class Rollup:
         if now_ms is None:
             return None
         points, complete = self._trends.points(self.series, now_ms)
-        return History(self.owner, self.position, now_ms, points, complete) if points else None
+        return History(self.owner, self._version_base + self.position, now_ms, points, complete) if points else None
 
     def counts(self, dims: str, measures: tuple[str, ...], start_ms: int, end_ms: int) -> tuple[int, ...]:
         """Return the sums of some measures between two times, from the finest cells that reach back so far."""

@@ -61,6 +61,7 @@ class Valuation:
         timeline: The windows at present.
         series: The owner's series, by dimension key.
         goals: Of the owner of the global series; the others have none.
+        version_base: What all revisions begin at.
     """
 
     def __init__(
@@ -70,9 +71,11 @@ class Valuation:
         timeline: Timeline,
         series: Mapping[str, Series],
         goals: Goals | None,
+        version_base: int = 0,
     ) -> None:
         self._kpis = {grouping: _published_kpis(of_windows) for grouping, of_windows in kpis.items()}
         self._timeline = timeline
+        self._version_base = version_base
         self._series = series
         self._published: dict[str, _Content] = {}
         self._rankings: dict[tuple[str, int], dict[str, _Ranked]] = {}
@@ -156,9 +159,8 @@ class Valuation:
         dimensions = series.dimensions
         if kpi.member:
             dimensions = {**dimensions, kpi.kpi.class_of: kpi.member}
-        value = _value(
-            kpi.kpi.name, kpi.window, dimensions, kpi.kpi.unit, kpi.currency, content, series.revision, stamp
-        )
+        revision = self._version_base + series.revision
+        value = _value(kpi.kpi.name, kpi.window, dimensions, kpi.kpi.unit, kpi.currency, content, revision, stamp)
         if kpi.kpi.ranked:
             value = msgspec.structs.replace(value, rank=content.rank)
         if kpi.kpi.lowest:
@@ -168,7 +170,7 @@ class Valuation:
     def _goal_values(self, goals: Goals, now_ms: int, stamp: Stamp) -> Iterator[Published]:
         """Return what changed of goals; what is no goal any more is unknown, once."""
         said: dict[str, _Content] = {}
-        revision = self._series[""].revision
+        revision = self._version_base + self._series[""].revision
         for kpi, window, dimensions, computed, unit in goals.values(self._series, self._timeline, now_ms):
             name, dims = WINDOWS[window], dims_key(dimensions)
             key = f"{kpi}|{name}|{dims}"

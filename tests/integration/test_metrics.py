@@ -48,6 +48,9 @@ class Counters:
 class Ready:
     """A worker that is ready."""
 
+    def __init__(self, exporter: Exporter) -> None:
+        self.exporter = exporter
+
     def reasons_not_ready(self) -> list[str]:
         return []
 
@@ -108,7 +111,7 @@ class ServedPages:
 
     async def _start(self) -> str:
         app = web.Application()
-        app.router.add_routes(worker_routes(Ready(), self._exporter))
+        app.router.add_routes(worker_routes(Ready(self._exporter)))
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()

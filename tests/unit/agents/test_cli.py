@@ -27,6 +27,7 @@ COMMANDS = {
     ("dlq", "show"): "--json",
     ("dlq", "replay"): "--dry-run",
     ("check",): "--json",
+    ("rebuild",): "--compare",
     ("catalogue", "list"): "--json",
     ("catalogue", "show"): "--json",
     ("catalogue", "check"): "my-kpis.toml",
