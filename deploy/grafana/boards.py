@@ -42,9 +42,9 @@ def _bands(board: Board, kpis: Sequence[Kpi], named: Mapping[str, Kpi]) -> Itera
 
 
 def _people(board: Board, named: Mapping[str, Kpi]) -> Iterator[Band]:
-    """Reps and teams, all that are chosen."""
+    """Reps, teams and regions, all that are chosen."""
     figures, filters = [named[name] for name in PEOPLE], filters_of(board)
-    yield 9, across([of_kpis(f"By {name}", "The chosen ones.", name, figures, filters) for name in filters])
+    yield 9, across([of_kpis(f"By {name}", "By revenue.", name, figures, filters) for name in (*filters, "region")])
     revenue = figures[0]
     yield (
         8,

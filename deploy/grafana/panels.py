@@ -116,7 +116,13 @@ def ranking(kpi: Kpi, dimension: str, filters: Collection[str] = (), count: int 
     pick = f"bottomk({count}, {{}})" if kpi.lowest else f"topk({count}, {{}})"
     order = "sort({})" if kpi.lowest else "sort_desc({})"
     expression = order.format(pick.format(current(kpi, dimension, filters)))
-    return bars(f"{kpi.title} by {dimension.replace('_', ' ')}", kpi.doc, unit_of(kpi), {legend: expression})
+    return bars(titled(kpi.title, dimension), kpi.doc, unit_of(kpi), {legend: expression})
+
+
+def titled(title: str, dimension: str) -> str:
+    """Return the title of a panel by a dimension, which some KPIs have in their name."""
+    ending = f" by {dimension.replace('_', ' ')}"
+    return title.removesuffix(ending) + ending
 
 
 def bars(title: str, doc: str, unit: str, values: Mapping[str, str]) -> Any:
