@@ -101,7 +101,7 @@ BOARDS: Final = (
             "ltv",
             "repeat_customer_share",
         ),
-        breakdowns=("source", "channel", "rep"),
+        breakdowns=("source", "channel"),
         window="mtd",
     ),
     Board(

@@ -11,7 +11,7 @@ from schemas.facts import FACTS
 from schemas.formula import measures_of, parse
 from schemas.kpi import Unit
 from schemas.measures import COUNT, Measure
-from schemas.windows import TO_DATE
+from schemas.windows import TO_DATE, WINDOWS
 
 LISTS: Final[Mapping[str, str]] = {"R": "Russian", "C": "Chinese", "P": "Polish", "U": "Ukrainian", "D": "Dutch"}
 """Letter in a source -> which of the five lists of sales KPIs it stands for."""
@@ -103,7 +103,8 @@ def windows_words(kpi: Kpi) -> str:
     """Say over which windows a KPI has values, and previous ones."""
     if kpi.goal is not None:
         return f"the one of the goal's period: {', '.join(f'`{name}`' for name in TO_DATE)}; no previous value"
-    return "all eleven; " + ("all but `all` with the previous value" if has_previous(kpi) else "no previous value")
+    which = "all eleven" if kpi.windows == WINDOWS else ", ".join(f"`{name}`" for name in kpi.windows)
+    return f"{which}; " + ("all but `all` with the previous value" if has_previous(kpi) else "no previous value")
 
 
 def has_previous(kpi: Kpi) -> bool:

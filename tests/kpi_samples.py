@@ -1,6 +1,6 @@
 """KPI values for tests of what takes them: every series of the catalogue, over a few values of each dimension."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from random import Random
 
@@ -56,19 +56,24 @@ def sample(kpi: Kpi, window: str, dimensions: dict[str, str], random: Random) ->
     )
 
 
-def every_series(random: Random, kpis: Sequence[Kpi] = KPIS, windows: Sequence[str] = WINDOWS) -> list[KpiValue]:
+def every_series(
+    random: Random,
+    kpis: Sequence[Kpi] = KPIS,
+    windows: Sequence[str] = WINDOWS,
+    of: Mapping[str, Sequence[str]] = DIMENSION_VALUES,
+) -> list[KpiValue]:
     """One value for every series of the catalogue."""
     values = []
     for kpi in kpis:
-        dimensions = [each for grouping in kpi.groupings for each in _values_of(grouping)]
+        dimensions = [each for grouping in kpi.groupings for each in _values_of(grouping, of)]
         values += [sample(kpi, window, each, random) for window in windows for each in dimensions]
     return values
 
 
-def _values_of(grouping: str) -> list[dict[str, str]]:
+def _values_of(grouping: str, of: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Return the dimensions of a grouping's series: ``rep``, ``rep,stage``, empty for the global one."""
     names = grouping.split(",") if grouping else []
-    return [dict(zip(names, values, strict=True)) for values in product(*(DIMENSION_VALUES[name] for name in names))]
+    return [dict(zip(names, values, strict=True)) for values in product(*(of[name] for name in names))]
 
 
 def publication(

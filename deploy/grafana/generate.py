@@ -12,7 +12,8 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from deploy.grafana.boards import every_kpi, sales_wall
+from deploy.grafana.boards import dashboard_of
+from schemas.areas import BOARDS
 from schemas.catalogue import KPIS
 
 DASHBOARDS: Final = Path(__file__).parent / "dashboards"
@@ -20,8 +21,8 @@ DASHBOARDS: Final = Path(__file__).parent / "dashboards"
 
 def generated() -> dict[str, str]:
     """Return file name -> JSON of every dashboard."""
-    boards = {"sales-wall.json": sales_wall(KPIS), "sales-kpis.json": every_kpi(KPIS)}
-    return {name: JSONEncoder(sort_keys=True, indent=2).encode(board) + "\n" for name, board in boards.items()}
+    encoder = JSONEncoder(sort_keys=True, indent=2)
+    return {f"{board.uid}.json": encoder.encode(dashboard_of(board, KPIS)) + "\n" for board in BOARDS}
 
 
 def main(arguments: Sequence[str]) -> int:

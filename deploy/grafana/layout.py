@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana.panels import BAD, COLUMNS, datasource
+from deploy.grafana.panels import BAD, COLUMNS
+from deploy.grafana.queries import datasource
+from schemas.areas import Board
 from schemas.windows import WINDOWS
+
+TAG: Final = "salespulse"
+"""What all dashboards have, and are linked by."""
 
 Band = tuple[int, Sequence[tuple[int, Any]]]
 """Height, and (width, panel) from left to right; widths add up to at most 24."""
@@ -34,13 +39,26 @@ def placed(bands: Iterable[Band]) -> list[Any]:
     return panels
 
 
-def page(uid: str, title: str, doc: str, panels: Iterable[Any], variables: Iterable[Any] = ()) -> Any:
-    """Return a dashboard that refreshes as often as Prometheus scrapes, with alerts as annotations."""
+def across(panels: Sequence[Any]) -> list[tuple[int, Any]]:
+    """Give panels equal widths; what is left goes to the last one."""
+    width = COLUMNS // len(panels)
+    return [*((width, panel) for panel in panels[:-1]), (COLUMNS - width * (len(panels) - 1), panels[-1])]
+
+
+def page(board: Board, panels: Iterable[Any], variables: Iterable[Any] = ()) -> Any:
+    """Return a dashboard that refreshes as often as scrapes come, with alerts as annotations and links to others."""
     built = (
-        dashboard.Dashboard(title)
-        .uid(uid)
-        .description(doc)
-        .tags(["salespulse"])
+        dashboard.Dashboard(board.title)
+        .uid(board.uid)
+        .description(board.doc)
+        .tags([TAG])
+        .link(
+            dashboard.DashboardLink("SalesPulse")
+            .type(models.DashboardLinkType.DASHBOARDS)
+            .tags([TAG])
+            .include_vars(include_vars=True)
+            .keep_time(keep_time=True)
+        )
         .refresh("5s")
         .time("now-6h", "now")
         .timezone("browser")
@@ -54,7 +72,6 @@ def page(uid: str, title: str, doc: str, panels: Iterable[Any], variables: Itera
             .icon_color(BAD)
             .expr('ALERTS{alertstate="firing"}')
         )
-        .with_variable(window_variable())
     )
     for variable in variables:
         built = built.with_variable(variable)
@@ -63,20 +80,20 @@ def page(uid: str, title: str, doc: str, panels: Iterable[Any], variables: Itera
     return built.build()
 
 
-def window_variable() -> Any:
-    """Which window all panels show."""
-    choices = [models.VariableOption(selected=name == "24h", text=name, value=name) for name in WINDOWS]
+def window_variable(first: str) -> Any:
+    """Which window all panels show; the first one until another is chosen."""
+    choices = [models.VariableOption(selected=name == first, text=name, value=name) for name in WINDOWS]
     return (
         dashboard.CustomVariable("window")
         .label("Window")
         .values(",".join(WINDOWS))
         .options(choices)
-        .current(models.VariableOption(selected=True, text="24h", value="24h"))
+        .current(models.VariableOption(selected=True, text=first, value=first))
     )
 
 
 def values_variable(label: str, metric: str) -> Any:
-    """Every value of a dimension, for panels that repeat."""
+    """Every value of a dimension, to choose some of them or to repeat a panel for each."""
     expression = f"label_values({metric}, {label})"
     return (
         dashboard.QueryVariable(label)

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from string import ascii_uppercase
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, prometheus, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, stat, statetimeline, timeseries
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
-from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from deploy.grafana.queries import before, change, current, datasource, legend_of, query, unit_of
 from schemas.catalogue import Kpi
-from schemas.kpi import Unit
-from schemas.metric_names import label_name, metric_name, previous_name
+from schemas.kpi_words import has_previous
+from schemas.metric_names import label_name
 
-DATASOURCE_UID: Final = "salespulse-prometheus"
 COLUMNS: Final = 24
 GOOD: Final = "#56B4E9"  # Okabe-Ito: sky and vermillion differ for everybody; green and red do not
 BAD: Final = "#D55E00"
 AMBER: Final = "#E69F00"
 GREY: Final = "#8E8E8E"
 NO_DATA: Final = "NO DATA"
-
-_GRAFANA_UNIT: Final[dict[Unit, str]] = {
-    "count": "locale",
-    "money": "short",  # the currency is a setting; its code is the series' name
-    "ratio": "percentunit",
-    "seconds": "s",
-    "score": "none",
-}
-
-
-def datasource() -> Any:
-    """Return the reference to the provisioned Prometheus."""
-    return models.DataSourceRef(type_val="prometheus", uid=DATASOURCE_UID)
-
-
-def known(metric: str, selector: str = 'window="$window"') -> str:
-    """Return the query for a metric's known values: NaN is left out, so that a panel says NO DATA.
-
-    Two workers may both show a series for a moment while it changes hands; ``max`` makes one of them.
-    """
-    return f"max without (instance, job) ({metric}{{{selector}}}) > -Inf"
-
-
-def current(kpi: Kpi, dimension: str | None = None) -> str:
-    """Return the query for a KPI in the chosen window."""
-    return known(metric_name(kpi, () if dimension is None else (dimension,)))
-
-
-def before(kpi: Kpi) -> str:
-    """Return the query for a KPI's global value in the window before."""
-    return known(previous_name(kpi))
-
-
-def change(kpi: Kpi) -> str:
-    """Return the query for the change against the window before; nothing where that was 0 or less."""
-    return f"({current(kpi)}) / ({known(previous_name(kpi))} > 0) - 1"
-
-
-def query(expression: str, ref: str = "A", legend: str = "", *, instant: bool = False, table: bool = False) -> Any:
-    """Return one target of a panel."""
-    built = prometheus.Dataquery().expr(expression).ref_id(ref).legend_format(legend).datasource(datasource())
-    if table:
-        built = built.format(PromQueryFormat.TABLE)
-    return built.instant() if instant or table else built.range()
-
-
-def legend_of(kpi: Kpi) -> str:
-    """Return what a global value is called inside its panel: the currency, or the KPI."""
-    return "{{currency}}" if kpi.unit == "money" else kpi.title
 
 
 def tile(kpi: Kpi) -> Any:
@@ -80,7 +32,9 @@ def tile(kpi: Kpi) -> Any:
         .color_mode(options.BigValueColorMode.VALUE)
         .thresholds(steps((None, GOOD)))
     )
-    if kpi.growth:  # is a change already
+    if kpi.lowest:  # which one it is matters as much
+        panel = panel.text_mode(options.BigValueTextMode.VALUE_AND_NAME)
+    if not has_previous(kpi) or kpi.lowest:
         return panel
     return panel.with_target(query(change(kpi), "B", "to the window before", instant=True)).override_by_query(
         "B",
@@ -107,17 +61,16 @@ def number(title: str, doc: str, expression: str, unit: str, thresholds: Any, ma
 
 def trend(kpi: Kpi) -> Any:
     """The value over time against that of the window before."""
+    if not has_previous(kpi):
+        return lines(kpi.title, kpi.doc, unit_of(kpi), {legend_of(kpi): current(kpi)})
+    panel = lines(
+        f"{kpi.title}, now and before",
+        kpi.doc,
+        unit_of(kpi),
+        {"now": current(kpi), "the window before": before(kpi)},
+    )
     return (
-        timeseries.Panel()
-        .title(f"{kpi.title}, now and before")
-        .description(kpi.doc)
-        .datasource(datasource())
-        .unit(unit_of(kpi))
-        .no_value(NO_DATA)
-        .line_width(3)
-        .fill_opacity(8)
-        .with_target(query(current(kpi), "A", "now"))
-        .with_target(query(before(kpi), "B", "the window before"))
+        panel.fill_opacity(8)
         .override_by_query(
             "B",
             [
@@ -128,35 +81,78 @@ def trend(kpi: Kpi) -> Any:
         .override_by_query(
             "A", [models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": GOOD})]
         )
-        .legend(common.VizLegendOptions().show_legend(show_legend=True).placement(options.LegendPlacement.BOTTOM))
     )
 
 
-def ranking(kpi: Kpi, dimension: str, count: int = 10) -> Any:
-    """The highest values of a dimension as bars (the lowest where lower is better)."""
-    pick = f"bottomk({count}" if kpi.better == "lower" else f"topk({count}"
-    order = "sort" if kpi.better == "lower" else "sort_desc"
-    return (
-        bargauge.Panel()
-        .title(f"{kpi.title} by {dimension.replace('_', ' ')}")
-        .description(kpi.doc)
+def lines(title: str, doc: str, unit: str, courses: Mapping[str, str]) -> Any:
+    """Courses over time.
+
+    Args:
+        title: Of the panel.
+        doc: What it shows.
+        unit: Grafana's unit.
+        courses: Legend -> query.
+    """
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(doc)
         .datasource(datasource())
-        .unit(unit_of(kpi))
+        .unit(unit)
+        .no_value(NO_DATA)
+        .line_width(3)
+        .legend(common.VizLegendOptions().show_legend(show_legend=True).placement(options.LegendPlacement.BOTTOM))
+    )
+    for ref, (legend, expression) in zip(ascii_uppercase, courses.items(), strict=False):
+        panel = panel.with_target(query(expression, ref, legend))
+    return panel
+
+
+def ranking(kpi: Kpi, dimension: str, filters: Collection[str] = (), count: int = 10) -> Any:
+    """The highest values of a dimension as bars, also of what had better be low: they need to be looked at."""
+    legend = f"{{{{{label_name(dimension)}}}}}" + (
+        " ({{window}})" if kpi.goal else " ({{label}})" if kpi.lowest else ""
+    )
+    pick = f"bottomk({count}, {{}})" if kpi.lowest else f"topk({count}, {{}})"
+    order = "sort({})" if kpi.lowest else "sort_desc({})"
+    expression = order.format(pick.format(current(kpi, dimension, filters)))
+    return bars(titled(kpi.title, dimension), kpi.doc, unit_of(kpi), {legend: expression})
+
+
+def titled(title: str, dimension: str) -> str:
+    """Return the title of a panel by a dimension, which some KPIs have in their name."""
+    ending = f" by {dimension.replace('_', ' ')}"
+    return title.removesuffix(ending) + ending
+
+
+def bars(title: str, doc: str, unit: str, values: Mapping[str, str]) -> Any:
+    """Values of this moment as bars, in the order of the queries.
+
+    Args:
+        title: Of the panel.
+        doc: What it shows.
+        unit: Grafana's unit.
+        values: Legend -> query.
+    """
+    panel = (
+        bargauge.Panel()
+        .title(title)
+        .description(doc)
+        .datasource(datasource())
+        .unit(unit)
         .no_value(NO_DATA)
         .orientation(options.VizOrientation.HORIZONTAL)
         .display_mode(options.BarGaugeDisplayMode.BASIC)
         .reduce_options(last())
         .thresholds(steps((None, GOOD)))
-        .with_target(
-            query(
-                f"{order}({pick}, {current(kpi, dimension)}))", legend=f"{{{{{label_name(dimension)}}}}}", instant=True
-            )
-        )
     )
+    for ref, (legend, expression) in zip(ascii_uppercase, values.items(), strict=False):
+        panel = panel.with_target(query(expression, ref, legend, instant=True))
+    return panel
 
 
-def states(title: str, doc: str, targets: list[Any]) -> Any:
-    """What was in which state over time: 1 is bad."""
+def states(title: str, doc: str, targets: list[Any], words: tuple[str, str] = ("ok", "firing")) -> Any:
+    """What was in which state over time, and what 0 and 1 are called: 1 is bad."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -166,7 +162,7 @@ def states(title: str, doc: str, targets: list[Any]) -> Any:
         .show_value(options.VisibilityMode.NEVER)
         .thresholds(steps((None, GOOD), (1, BAD)))
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
-        .mappings([texts({"0": ("ok", GOOD), "1": ("firing", BAD)})])
+        .mappings([texts({"0": (words[0], GOOD), "1": (words[1], BAD)})])
         .targets(targets)
     )
 
@@ -190,11 +186,6 @@ def steps(*pairs: tuple[float | None, str]) -> Any:
 def last() -> Any:
     """Reduce to the last value; the library's default is an empty list, which shows nothing."""
     return common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(values=False)
-
-
-def unit_of(kpi: Kpi) -> str:
-    """Return Grafana's unit for a KPI."""
-    return _GRAFANA_UNIT[kpi.unit]
 
 
 def _stat(title: str, doc: str, unit: str) -> Any:

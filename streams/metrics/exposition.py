@@ -7,12 +7,11 @@ of `prometheus_client` took ten times as long, faust.md). No timestamps: a vanis
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from schemas.metric_names import label_name
-from schemas.windows import WINDOWS
 from streams.metrics.names import MetricFacts
 
 Number = int | float | None
@@ -23,18 +22,36 @@ UNKNOWN: Final = "NaN"
 PIPELINE: Final = -1
 """Place in the order of what is never left out before anything else."""
 
-_KEPT_LONGEST: Final = ("24h", "today", "mtd", "7d", "30d", "1h", "ytd", "all", "wtd", "qtd", "5m")
-_PLACE: Final = {window: place for place, window in enumerate((*_KEPT_LONGEST, *WINDOWS)) if place < len(WINDOWS)}
+FIRST_WINDOWS: Final = ("mtd", "24h")
+"""Windows that dashboards begin with; their broken-down series are kept before those of other windows."""
+
+_Sort = Literal["single", "pair", "part"]
+_OTHERS: Final = ("today", "7d", "30d", "ytd", "1h", "all", "wtd", "qtd", "5m")
+_KEPT: Final[tuple[tuple[str, _Sort], ...]] = (
+    *((window, "single") for window in FIRST_WINDOWS),
+    *((window, sort) for window in FIRST_WINDOWS for sort in ("pair", "part")),
+    *((window, sort) for window in _OTHERS for sort in ("single", "pair")),
+    *((window, "part") for window in _OTHERS),
+)
+_PLACE: Final = {kept: place for place, kept in enumerate(_KEPT, 1)}
 
 
-def place_of(window: str, *, broken_down: bool, part: bool) -> int:
-    """Order in which series are kept when there are more than allowed: global ones, then whole windows of the others.
+def place_of(window: str, *, dimensions: int, part: bool) -> int:
+    """Order in which series are kept when there are more than allowed.
 
-    A sudden thousand of reps so costs their rarest windows, and never the company's revenue.
+    Global ones come first. Then whole windows by single dimensions, those that dashboards begin with before the others;
+    for these windows pairs of dimensions, and numerators and denominators; then the other windows. A sudden thousand of
+    reps so costs rarer windows and parts, and never the company's revenue.
+
+    Args:
+        window: Of the series; empty for what has none.
+        dimensions: How many it is broken down by.
+        part: Whether it is a numerator or denominator.
     """
-    if not broken_down:
+    if not dimensions:
         return 0
-    return 1 + _PLACE.get(window, len(WINDOWS)) + (len(WINDOWS) + 1 if part else 0)
+    sort: _Sort = "part" if part else "pair" if dimensions > 1 else "single"
+    return _PLACE.get((window, sort), 1)
 
 
 class Family(msgspec.Struct):
@@ -76,20 +93,26 @@ def drop(lines: Iterable[Line]) -> None:
 def render_families(families: Iterable[Family], limit: int) -> tuple[str, int]:
     """Write at most ``limit`` samples, in the order of :func:`place_of`.
 
+    Of one place the smallest metrics come first. A metric is shown whole at its place or not at all, so that no ranking
+    lacks somebody unnoticed; only of global series some are shown rather than none.
+
     Returns:
         The text (families in their order, each in one piece) and how many samples were left out.
     """
     known = list(families)
-    wanted = sorted((place, index) for index, each in enumerate(known) for place in each.samples)
+    wanted = sorted(
+        (place, len(samples), index) for index, each in enumerate(known) for place, samples in each.samples.items()
+    )
     room, left_out = limit, 0
     chosen: dict[int, list[str]] = {}
-    for place, index in wanted:
-        samples = known[index].samples[place]
-        lines = [f"{beginning}{value}\n" for beginning, value in samples.items()] if room > 0 else []
-        left_out += max(0, len(samples) - room)
-        chosen.setdefault(index, []).extend(lines[:room])
-        room = max(0, room - len(samples))
-    text = "".join(known[index].header + "".join(lines) for index, lines in sorted(chosen.items()) if lines)
+    for place, size, index in wanted:
+        shown = size if size <= room else room if place == 0 else 0
+        left_out += size - shown
+        if shown:
+            lines = [f"{beginning}{value}\n" for beginning, value in known[index].samples[place].items()]
+            chosen.setdefault(index, []).extend(lines[:shown])
+            room -= shown
+    text = "".join(known[index].header + "".join(lines) for index, lines in sorted(chosen.items()))
     return text, left_out
 
 

@@ -19,7 +19,11 @@ _UNIT_WORDS: Final[dict[Unit, str]] = {
     "ratio": "0 to 1.",
     "seconds": "Seconds.",
 }
-_NAME: Final = re.compile(rf"\b{PREFIX}[a-z0-9_]+")
+_NAME: Final = re.compile(rf"\b(?:{PREFIX}|process_)[a-z0-9_]+")
+WORKER_JOB: Final = "salespulse-worker"
+"""What `deploy/prometheus/prometheus.yml` calls the workers."""
+PROCESS_METRICS: Final = frozenset({"process_cpu_seconds_total", "process_resident_memory_bytes"})
+"""Those of `prometheus_client`'s process collector that dashboards ask for."""
 
 
 class MetricFacts(msgspec.Struct, frozen=True):

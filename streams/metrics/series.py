@@ -88,12 +88,12 @@ class SeriesStore:
         if kpi.lowest:
             own["label"] = value.label or ""
         labels = {"window": value.window, **own, **{name: value.dimensions[name] for name in sorted(dimensions)}}
-        shown = place_of(value.window, broken_down=bool(dimensions), part=False)
+        shown = place_of(value.window, dimensions=len(dimensions), part=False)
         yield self._family(metric_name(kpi, dimensions), facts).line(labels, shown)
         if _has_previous(value):
             yield self._family(previous_name(kpi), facts).line(labels, shown)
         if has_parts(kpi):
-            place = place_of(value.window, broken_down=bool(dimensions), part=True)
+            place = place_of(value.window, dimensions=len(dimensions), part=True)
             for name in part_names(kpi, dimensions):
                 yield self._family(name, facts).line(labels, place)
         if kpi.ranked:
@@ -102,7 +102,7 @@ class SeriesStore:
     def _new_alert_lines(self, dimensions: Mapping[str, str], statuses: Sequence[AlertStatus]) -> Iterator[Line]:
         """Make the lines of a series' alert, in the order in which ``_alert_numbers`` gives its numbers."""
         ending = by(dimensions)
-        place = place_of("", broken_down=bool(dimensions), part=False)
+        place = place_of("", dimensions=len(dimensions), part=False)
         for metric, (text, label_names) in ALERT_METRICS.items():
             facts = {metric + ending: MetricFacts(text, "gauge", (*label_names, *dimensions))}
             for status in statuses if "window" in label_names else statuses[:1]:

@@ -48,7 +48,7 @@ def expressions(dashboard: Path) -> list[tuple[str, str]]:
 def variable_queries(dashboard: Path) -> list[tuple[str, str]]:
     """(Metric, label) of every variable that asks for values."""
     found = []
-    for variable in read_json(dashboard)["templating"]["list"]:
+    for variable in read_json(dashboard)["templating"].get("list", []):
         if variable["type"] == "query":
             match = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"]["query"])
             assert match is not None, variable

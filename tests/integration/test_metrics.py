@@ -22,7 +22,7 @@ from schemas.windows import HOUR_MS, MINUTE_MS
 from streams.alerting.monitor import ConversionMonitor
 from streams.metrics.exporter import Exporter
 from tests.deploy.files import DASHBOARDS, RULES, expressions, rules, variable_queries
-from tests.kpi_samples import every_series, publication
+from tests.kpi_samples import DIMENSION_VALUES, every_series, publication
 from tests.servers import StartPrometheus
 
 SEED = 20_250_615
@@ -37,12 +37,25 @@ scrape_configs:
 
 
 class Counters:
-    """Counts as intake's after a while."""
+    """Counts as intake's that goes on: each scrape finds more events."""
 
     def __init__(self) -> None:
-        self.events = {("sales.deals.v1", "deal.won"): 4_238, ("sales.leads.v1", "lead.created"): 8_800}
         self.dead_letters = {("sales.deals.v1", "bad_date"): 3}
         self.lag = {("sales.deals.v1", 0): 12}
+        self._scrapes = 0
+
+    @property
+    def events(self) -> dict[tuple[str, str], int]:
+        self._scrapes += 1
+        return {("sales.deals.v1", "deal.won"): 4_238 + self._scrapes, ("sales.leads.v1", "lead.created"): 8_800}
+
+
+class Working(Exporter):
+    """An exporter of a worker that puts values out between scrapes."""
+
+    def negotiate(self, accept: str) -> tuple[bytes, str]:
+        self.observe_latency(0.2)
+        return super().negotiate(accept)
 
 
 class Ready:
@@ -57,7 +70,7 @@ class Ready:
 
 def filled() -> Exporter:
     """An exporter that has every series of the catalogue, and an alert that fires overall but not for one source."""
-    exporter = Exporter(SETTINGS, Counters())
+    exporter = Working(SETTINGS, Counters())
     now_ms = round(time.time() * 1000)
     print(f"seed {SEED}")
     values = every_series(Random(SEED))
@@ -129,16 +142,21 @@ def prometheus(target: str, prometheus_server: StartPrometheus) -> str:  # ends 
 
 
 def test_every_panel_has_data(prometheus: str) -> None:
+    wait_for(lambda: bool(query(prometheus, 'ALERTS{alertstate="firing"}')))
+    wait_for(lambda: bool(query(prometheus, "rate(salespulse_event_latency_seconds_count[1m]) > 0")))
+    chosen = {name: "|".join(DIMENSION_VALUES[name]) for name in ("rep", "team")}
     for path, window in itertools.product(DASHBOARDS, ("24h", "5m", "ytd")):
         for title, expression in expressions(path):
-            asked = expression.replace("$window", window).replace("$team", "north|south")
+            asked = expression
+            for name, value in {"window": window, **chosen}.items():
+                asked = asked.replace(f"${name}", value)
             assert "$" not in asked, title
             result = query(prometheus, asked)
             assert result, f"{path.name}: {title}: no data for {asked}"
             assert all(float(sample["value"][1]) == float(sample["value"][1]) for sample in result), f"{title}: NaN"
         for metric, label in variable_queries(path):
             found = get(prometheus, f"label/{label}/values", {"match[]": metric})
-            assert found == ["north", "south"]
+            assert found == sorted(DIMENSION_VALUES[label])
 
 
 def test_values_arrive_exactly(prometheus: str) -> None:
@@ -147,7 +165,8 @@ def test_values_arrive_exactly(prometheus: str) -> None:
     for value in every_series(Random(SEED)):
         kpi = units[value.kpi]
         if value.window == "mtd":
-            labels = {"window": "mtd", **value.dimensions, **({"currency": "USD"} if kpi.unit == "money" else {})}
+            own = {"currency": "USD"} if kpi.unit == "money" else {"label": str(value.label)} if kpi.lowest else {}
+            labels = {"window": "mtd", **value.dimensions, **own}
             wanted[metric_name(kpi, value.dimensions), frozenset(labels.items())] = float(value.value or 0)
     found = {}
     for sample in query(prometheus, '{__name__=~"salespulse_.+", window="mtd"}'):

@@ -4,6 +4,7 @@ import itertools
 import posixpath
 import re
 
+import msgspec
 import pytest
 
 from schemas.catalogue import KPIS, Kpi
@@ -99,10 +100,12 @@ def test_a_kpi_of_the_users_own_has_a_page_too() -> None:
         source="my-kpis.toml",
         doc="Gifts over deals.",
     )
+    own = msgspec.structs.replace(own, windows=("mtd", "ytd"))
     page = kpi_page(own, (*MEASURES, Measure("gifts", "sale", where={"customer_class": ("new",)})))
     assert "- `gifts`: number of facts `sale` where `customer_class` is new. A deal was won" in page
     assert "- **Row and area:** one of your own, Sales\n" in page
     assert "`gift_share|mtd|shop=...`" in page
+    assert "- **Windows:** `mtd`, `ytd`; all but `all` with the previous value\n" in page
     assert "Dashboards" not in page
 
 

@@ -198,25 +198,6 @@ def test_a_complete_publication_replaces_what_was_there() -> None:
     assert "goes" not in text
 
 
-def test_over_the_cap_global_series_stay_and_the_rest_is_counted_once() -> None:
-    everything = every_series(Random(6))
-    unlimited = exporter()
-    publish(unlimited, everything)
-    every = kpi_series(unlimited)
-    of_company = {key for key in every if "_by_" not in key[0]}
-    limit = len(of_company) + 500
-    out = exporter(limit)
-    publish(out, everything)
-    shown = kpi_series(out)
-    assert of_company <= shown
-    assert len(shown) == limit
-    assert at(read(out.render()), "salespulse_series_dropped_total") == len(every) - limit
-
-
-def kpi_series(out: Exporter) -> set[tuple[str, frozenset[tuple[str, str]]]]:
-    return {key for key in read(out.render()) if "window" in dict(key[1])}
-
-
 def test_a_kpi_that_is_not_in_the_catalogue_is_refused() -> None:
     out = Exporter(DEFAULTS, catalogue=[BY_NAME["revenue"]])
     with pytest.raises(CatalogueError, match="win_rate"):
