@@ -188,14 +188,16 @@ async def _fold_log(
     settings: Settings, pipeline: Pipeline, running: Generation, begins: Mapping[int, int], progress: Progress
 ) -> None:
     """Fold up to the running workers' checkpoints, which may move on meanwhile, until it is near them."""
+    near = 0
     while True:
         ends = {partition: fence + 1 for partition, fence in (await _fences(settings, running.number)).items()}
         starts = {partition: fold.fence + 1 for partition, fold in pipeline.folds.items()}
         behind = sum(max(0, ends.get(partition, 0) - start) for partition, start in starts.items())
         total = sum(max(0, end - begins[partition]) for partition, end in ends.items())
         progress(total - behind, total)
-        if behind <= _NEAR:
+        if behind <= near:
             return
+        near = _NEAR  # once around: what came in meanwhile is little, or else another round is due
         folded = total - behind
         wanted = [partition for partition, start in starts.items() if start < ends.get(partition, 0)]
         log = {partition: TopicPartition(settings.topics.log, partition) for partition in wanted}
