@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from agents.kafka import AIOKafkaConsumer, TopicPartition, consumer, producer, read_to_end
+from agents.kafka import AIOKafkaConsumer, TopicPartition, admin, consumer, producer, read_to_end
 from schemas.errors import StateError
 from schemas.generations import COUNTING, TAKING_IN, Counted, Generation, changed_settings
 from schemas.settings import Settings
@@ -58,6 +58,20 @@ async def current(settings: Settings) -> Generation | None:
             generation = _decoder.decode(record.value)
             known.setdefault(generation.number, generation)
     return known[max(known)] if known else None
+
+
+async def generation_number(settings: Settings) -> int:
+    """Return the number of the generation in force; 0 where nothing says so yet, not even a topic.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    async with admin(settings) as client:
+        topics = {topic["topic"] for topic in await client.describe_topics(None)}
+    if generations_topic(settings.app.id) not in topics:
+        return 0
+    found = await current(settings)
+    return found.number if found is not None else 0
 
 
 async def begin(settings: Settings, counted: Counted) -> Generation:

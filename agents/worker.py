@@ -16,7 +16,7 @@ from agents.cadence import every, on_change
 from agents.emission import wall_ms
 from agents.faust_app import build_app
 from agents.faust_driver import App
-from agents.generations import GenerationWatch, StateNames, begin, remarks, state_names
+from agents.generations import GenerationWatch, StateNames, begin, generation_number, remarks, state_names
 from agents.intake.loop import Intake
 from agents.kafka import AIOKafkaProducer, producer
 from agents.kpi_topics import KpiTopics
@@ -83,7 +83,7 @@ class Worker:
             UnavailableError: Kafka does not answer, or topics are missing.
             StateError: The stored state cannot be used.
         """
-        await self._require_topics(0)
+        await self._require_topics(await generation_number(self.settings))
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self._runner, self.url = await serve(self.settings, worker_routes(self), self._extra_routes)

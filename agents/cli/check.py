@@ -15,10 +15,14 @@ from agents.cli.options import command_options, json_option, run_async
 from agents.cli.output import plain_table, print_json, stdout
 from agents.cli.running import find_running
 from agents.cli.source_topics import partitions_of
+from agents.generations import current, generation_number, remarks
 from agents.kafka import admin, begin_offsets, committed_offsets, end_offsets
 from agents.topics import check_topics, intake_group
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError
 from schemas.settings import DEFAULT_FILE, Settings
+from schemas.topics import generations_topic
+from streams.plan import plan_over
 from streams.redis_view import RedisReader
 
 State = Literal["ok", "look", "failed"]
@@ -57,7 +61,7 @@ async def check(settings: Settings, as_json: bool) -> None:
     broker = await _broker(settings)
     findings.append(broker)
     if broker.state == "ok":
-        findings += [await _guarded(look, settings) for look in (_topics, _lag, _dead_letters)]
+        findings += [await _guarded(look, settings) for look in (_topics, _catalogue, _lag, _dead_letters)]
     findings += await _redis(settings)
     if as_json:
         print_json([finding._asdict() for finding in findings])
@@ -104,8 +108,22 @@ async def _broker(settings: Settings) -> Finding:
     return Finding("broker", "ok", f"{settings.kafka.bootstrap_servers}: {count} broker{'' if count == 1 else 's'}")
 
 
+async def _catalogue(settings: Settings) -> Finding:
+    """Whether all that the catalogue and the settings ask for is counted."""
+    if not await partitions_of(settings, [generations_topic(settings.app.id)]):
+        return Finding("catalogue", "look", "nothing is counted yet; `salespulse topics create`, then start a worker")
+    generation = await current(settings)
+    catalogue = catalogue_of(settings)
+    if generation is None:
+        return Finding("catalogue", "ok", f"{len(catalogue.kpis)} KPIs; the first worker will begin to count them")
+    said = remarks(settings, generation.counted, plan_over(catalogue, generation.counted).waiting)
+    if said:
+        return Finding("catalogue", "look", "; ".join(said))
+    return Finding("catalogue", "ok", f"all {len(catalogue.kpis)} KPIs are counted")
+
+
 async def _topics(settings: Settings) -> Finding:
-    problems = await check_topics(settings)
+    problems = await check_topics(settings, await generation_number(settings))
     if not problems:
         return Finding("topics", "ok", "all are there, with the partitions and settings they need")
     hint = "; `salespulse topics create` makes what is missing" if any("not exist" in line for line in problems) else ""

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from agents.cli.options import command_options, json_option, run_async
 from agents.cli.output import print_json, remark, stdout
+from agents.generations import generation_number
 from agents.topics import accept as accept_topic
 from agents.topics import check_topics, create_topics
 from schemas.errors import SalesPulseError
@@ -28,7 +29,7 @@ async def create(settings: Settings) -> None:
     Example:
         salespulse topics create --config salespulse.toml
     """
-    made = await create_topics(settings)
+    made = await create_topics(settings, await generation_number(settings))
     for name in made:
         stdout().print(Text.assemble(("made ", "green"), name))
     if not made:
@@ -47,7 +48,7 @@ async def check(settings: Settings, as_json: bool) -> None:
         salespulse topics check
         salespulse topics check --json
     """
-    problems = await check_topics(settings)
+    problems = await check_topics(settings, await generation_number(settings))
     if as_json:
         print_json({"ok": not problems, "problems": problems})
         if problems:

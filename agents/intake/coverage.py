@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agents.changelogs import read_changelogs
-from agents.generations import current
+from agents.generations import generation_number
 from agents.kafka import TopicPartition
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
@@ -43,8 +43,7 @@ async def folded(settings: Settings, sources: Iterable[TopicPartition]) -> dict[
     wanted = set(sources)
     if not wanted:
         return {}
-    generation = await current(settings)
-    topic = changelog_topic(settings.app.id, "markers", generation.number if generation is not None else 0)
+    topic = changelog_topic(settings.app.id, "markers", await generation_number(settings))
     logs = [TopicPartition(topic, number) for number in range(settings.kafka.partitions)]
     ends: dict[TopicPartition, list[tuple[int, int]]] = {}
     for newest in (await read_changelogs(settings, logs)).values():
