@@ -261,5 +261,3 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     restatements: list[Restatement]
     dead_letters: Letters
     events: Events | None
-
-

@@ -175,7 +175,9 @@ def anatomy_of(
     if kpi.growth and intervals.previous is not None:
         base = taker.side(kpi.numerator, before=True)
         numerator, denominator = _less(numerator, base), base
-    never = intervals.window == "all" and (kpi.growth or any(r.label.startswith("start(") for r in taker.readings.values()))
+    never = intervals.window == "all" and (
+        kpi.growth or any(r.label.startswith("start(") for r in taker.readings.values())
+    )
     if never or kpi.percentile is not None or kpi.class_of or (kpi.lowest and not key):
         numerator = denominator = None
     return Anatomy(taker.readings, numerator, denominator, taker.side(kpi.needs))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from schemas.kpi import parse_dims
@@ -119,7 +120,7 @@ def _known_on_arrival(arrived: Sequence[Row], out: Accumulator) -> dict[int, Dim
 
     Nothing where events arrived in order: then they are those of the order.
     """
-    if all(order_of(before) < order_of(row) for before, row in zip(arrived, arrived[1:], strict=False)):
+    if all(order_of(before) < order_of(row) for before, row in pairwise(arrived)):
         return {}
     rows: list[Row] = []
     known: dict[int, Dims] = {}

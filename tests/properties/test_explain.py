@@ -74,5 +74,3 @@ def test_contributions_add_up_to_every_published_numerator_and_denominator(histo
         assert sides == {name: value for name, value in expected.items() if value is not None}, said.key
         compared += 1
     assert compared
-
-
