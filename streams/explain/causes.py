@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from schemas.facts import EVENT_FACTS
+from schemas.facts import EVENT_FACTS, FACTS
 from schemas.measures import Measure
 from schemas.rows import EVENT_TYPES, KIND
 
@@ -59,9 +59,12 @@ def kinds_needed(measures: Iterable[Measure], dims: str) -> frozenset[int]:
     Under a dimension that is every event with an account: any of them may have stated its value. A fact that an
     account's history makes needs all that the history is made of.
     """
+    measures = tuple(measures)
     facts = {measure.fact for measure in measures}
     names = {name for name in facts if name in EVENT_FACTS}
-    if dims and names != {"spend.recorded"}:
+    # A measure of the user's own may be of some values of a dimension only.
+    conditional = any(name not in FACTS[measure.fact].attributes for measure in measures for name in measure.where)
+    if (dims or conditional) and facts != {"spend.recorded"}:
         names |= {name for name in EVENT_TYPES if name not in ("spend.recorded", "target.set")}
     if not facts <= EVENT_FACTS.keys() | {"first_open"}:
         names |= {*_HISTORY, *_TALKS}
