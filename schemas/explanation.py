@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.kpi import KpiValue
+from schemas.kpi import KpiValue, Unit
 from schemas.restatements import Restatement
 
 Sums = dict[str, int]
@@ -18,6 +18,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         label: As in the formula: ``deals_won``, ``end(customers)``, ``previous(won_amount)``.
         measure: Its name.
         counts: What it counts or adds up, in words.
+        unit: Of its sum; ``money`` is in minor units.
         level: It says what is in a state, and not what happened.
         start: First slice that counts, RFC 3339; None: from the beginning.
         end: End of the slices that count, exclusive.
@@ -27,6 +28,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     measure: str
     counts: str
+    unit: Unit
     level: bool
     start: str | None
     end: str

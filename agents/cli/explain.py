@@ -50,7 +50,7 @@ async def explain(
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
-        stdout().print(picture(found, settings.time.zone))
+        stdout().print(picture(found, settings.time.zone, settings.money.currency))
 
 
 async def _explained(explanations: Explanations, asked: Asked) -> Explanation:

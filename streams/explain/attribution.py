@@ -69,6 +69,7 @@ class Attribution:
     ) -> None:
         self._dims = dims
         self._readings = tuple(readings)
+        self._end_ms = max((reading.span.end_ms for reading in self._readings), default=0)
         self._out = Accumulator(_narrow(plan, dims, self._readings), calendar, rules)
         stated = parse_dims(dims)
         # Classes, stages and directions are no dimensions that an event states.
@@ -107,7 +108,7 @@ class Attribution:
                     step = Step(reading.label, start_ms, amount)
                     if reading.counts(start_ms):
                         steps.append(step)
-                    elif reading.level:
+                    elif reading.level and start_ms >= self._end_ms == reading.span.end_ms:
                         later.append(step)
         totals: dict[str, int] = {}
         for step in steps:

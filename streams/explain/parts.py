@@ -16,7 +16,7 @@ from schemas.explanation import Goals, Groups, SliceOf, Slices
 from schemas.explanation import Reading as ReadingDocument
 from schemas.formula import measures_of
 from schemas.kpi import KpiValue, dims_key
-from schemas.kpi_words import fact_words, measure_words
+from schemas.kpi_words import fact_words, measure_words, unit_of
 from schemas.windows import WINDOW_RESOLUTION
 from streams.explain.anatomy import Anatomy, Intervals, Reading, anatomy_of
 from streams.explain.goals import Behind, goals_behind
@@ -151,6 +151,7 @@ class Explainer:
             label=reading.label,
             measure=reading.measure,
             counts=f"{measure_words(measure)}. {fact_words(measure)}",
+            unit=unit_of(measure),
             level=reading.level,
             start=iso(reading.span.start_ms) if reading.span.start_ms > 0 else None,
             end=iso(max(reading.span.end_ms, 0)),
