@@ -58,6 +58,7 @@ async def _explained(explanations: Explanations, asked: Asked) -> Explanation:
     if not asked.events:
         return await explanations.explain(asked)
     columns = (TextColumn("reading source topics"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr(), transient=True) as bar:
+    console = stderr()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("events", total=None)
         return await explanations.explain(asked, lambda done, total: bar.update(task, completed=done, total=total))
