@@ -8,14 +8,13 @@ from typing import Final
 
 import msgspec
 
+from agents.explain.engine import Engine, engine_of
 from agents.explain.sources import Progress, read_sources
-from agents.explain.state import CellsReader
 from agents.kafka import read_to_end
 from agents.letters import Numbered, read_letters
 from agents.topics import partitions_of
 from agents.values import read_values
-from schemas.catalogue import KPIS
-from schemas.catalogue.compose import catalogue_of
+from schemas.declare import Kpi
 from schemas.decode import instant_ms
 from schemas.errors import UsageError
 from schemas.explanation import Events, Explanation
@@ -27,15 +26,10 @@ from schemas.windows import WINDOWS
 from streams.explain.attribution import Attribution
 from streams.explain.causes import event_types_of, kinds_needed
 from streams.explain.document import Gathering, restatements_of
-from streams.explain.goals import ATTAINMENT
 from streams.explain.letters import letters_of
-from streams.explain.parts import Explainer, Moment, Parts
+from streams.explain.parts import Moment, Parts
 from streams.fold.rules import fold_rules
-from streams.plan import plan_of
 from streams.redis_view import Query, RedisReader, Selection
-from streams.rollup.upstream import rollup_rules
-from streams.time import Calendar
-from streams.worktime import work_time
 
 _restatements: Final = msgspec.json.Decoder(Restatement)
 _NOT_COUNTED: Final = "its actual value is made of other goals or ticked off; explain its children, if it has any"
@@ -77,15 +71,6 @@ class Explanations:
     def __init__(self, settings: Settings, reader: RedisReader) -> None:
         self._settings = settings
         self._reader = reader
-        catalogue = catalogue_of(settings)
-        goals = (kpi for kpi in KPIS if kpi.name == ATTAINMENT)  # it tells how far goals are, also where left out
-        in_force = {kpi.name: kpi for kpi in (*goals, *catalogue.kpis)}
-        self._plan = plan_of(catalogue._replace(kpis=tuple(in_force.values())))
-        self._kpis = in_force
-        self._calendar = Calendar(settings.time.zone, settings.time.week_start)
-        worktime = work_time(settings, self._calendar)
-        self._cells = CellsReader(settings, self._plan, self._calendar, worktime)
-        self._explainer = Explainer(self._plan, self._calendar, rollup_rules(settings), worktime)
         self._turn = asyncio.Lock()
 
     async def explain(self, asked: Asked, progress: Progress = lambda _done, _total: None) -> Explanation:
@@ -94,15 +79,18 @@ class Explanations:
             return await self._explain(asked, progress)
 
     async def _explain(self, asked: Asked, progress: Progress) -> Explanation:
-        kpi = self._kpis[asked.kpi]
-        letters = await read_letters(self._settings)
-        value = await self._published(asked)
-        moment = await self._moment(value)
+        letters = await read_letters(self._settings)  # first, as it says so when there are no topics at all
+        engine = await engine_of(self._settings)
+        kpi = next((kpi for kpi in engine.plan.kpis if kpi.name == asked.kpi), None)
+        if kpi is None:
+            raise NoSeriesError(f"{asked.kpi} is not counted yet; `salespulse rebuild` counts it from the log")
+        value = await self._published(asked, kpi)
+        moment = await _moment(engine, kpi, value)
         said = moment.values.get(series_key(value.kpi, value.window, value.dimensions))
         present = said.value if said is not None else value
-        parts = self._explainer.parts(present, moment)
+        parts = engine.explainer.parts(present, moment)
         source = parts.source
-        measures = [self._plan.measures[name] for name in self._plan.measure_names(source)] if source else []
+        measures = [engine.plan.measures[name] for name in engine.plan.measure_names(source)] if source else []
         counted = (*event_types_of(measures), *(("target.set",) if kpi.goal is not None else ()))
         dimensions = parse_dims(parts.dims)
         named = await self._restated(source.name) if source is not None else []
@@ -119,46 +107,27 @@ class Explanations:
             goals=parts.goals,
             restatements=restatements_of(named, source.name if source else "", dimensions, parts.intervals),
             dead_letters=letters_of(letters, parts.intervals.span, counted, dimensions),
-            events=await self._events(asked, parts, letters, progress) if asked.events else None,
+            events=await _events(engine, asked, parts, letters, progress) if asked.events else None,
         )
 
-    async def _published(self, asked: Asked) -> KpiValue:
+    async def _published(self, asked: Asked, kpi: Kpi) -> KpiValue:
         """Return the value as it is in Redis."""
         selection = Selection(kpis=(asked.kpi,), where=asked.where)
         answer = await read_values(self._reader, Query((asked.window,), (selection,)), self._settings)
         if not answer.series:
-            raise NoSeriesError(await self._hint(asked, selection))
+            raise NoSeriesError(await self._hint(asked, kpi, selection))
         return msgspec.json.decode(answer.series[0][1], type=KpiValue)
 
-    async def _hint(self, asked: Asked, selection: Selection) -> str:
+    async def _hint(self, asked: Asked, kpi: Kpi, selection: Selection) -> str:
         answer = await self._reader.read(Query(WINDOWS, (selection,)))
         windows = [key.split("|")[1] for key, _ in answer.series]
-        kpi = self._kpis[asked.kpi]
-        hint = (
-            f"it has none over {asked.window}, but over {', '.join(windows)}"
-            if windows
-            else (
-                f"it has series by {', '.join(name or 'nothing (global)' for name in kpi.groupings)}; "
-                f"`salespulse kpis {kpi.name} --by '*'` shows every one there is"
-            )
-        )
-        return f"no value of {series_key(asked.kpi, asked.window, asked.where)}: {hint}"
-
-    async def _moment(self, value: KpiValue) -> Moment:
-        kpi = self._kpis[value.kpi]
-        now_ms = self._now_ms(value)
-        if kpi.goal is not None:
-            return await self._cells.of_goals(now_ms)
-        return await self._cells.of_series("" if kpi.class_of else dims_key(value.dimensions), now_ms)
-
-    def _now_ms(self, value: KpiValue) -> int:
-        """Return the end of what counted when a value was computed; the window's end where nothing finer is told."""
-        end_ms = instant_ms(value.window_end)
-        if self._settings.time.clock == "wall":
-            now_ms = instant_ms(value.emitted_at)
+        if windows:
+            hint = f"it has none over {asked.window}, but over {', '.join(windows)}"
         else:
-            now_ms = instant_ms(value.watermark or 0) + int(self._settings.time.out_of_orderness)
-        return now_ms if now_ms and self._calendar.window(value.window, now_ms).end_ms == end_ms else end_ms
+            groupings = ", ".join(name or "nothing (global)" for name in kpi.groupings)
+            everyone = f"`salespulse kpis {kpi.name} --by '*'` shows every one there is"
+            hint = f"it has series by {groupings}; {everyone}"
+        return f"no value of {series_key(asked.kpi, asked.window, asked.where)}: {hint}"
 
     async def _restated(self, kpi: str) -> list[Restatement]:
         """Read what was restated of a KPI; its name is looked for in the bytes, as most are of others."""
@@ -169,16 +138,36 @@ class Explanations:
             found += [_restatements.decode(record.value) for record in records if record.value and mark in record.value]
         return found
 
-    async def _events(self, asked: Asked, parts: Parts, letters: Iterable[Numbered], progress: Progress) -> Events:
-        readings = parts.anatomy.readings
-        if not readings:
-            return Events(count=0, sums={}, difference={}, messages=0, events=[], note=_NOT_COUNTED)
-        measures = [self._plan.measures[reading.measure] for reading in readings.values()]
-        attribution = Attribution(self._plan, self._calendar, fold_rules(self._settings), parts.dims, readings.values())
-        gathering = Gathering(asked.limit)
-        kinds = kinds_needed(measures, parts.dims)
-        read = await read_sources(self._settings, kinds, letters, attribution, gathering, progress)
-        return gathering.document(parts.anatomy, parts.sums, read.places, self._plan.dimensions, read.messages)
+
+async def _moment(engine: Engine, kpi: Kpi, value: KpiValue) -> Moment:
+    now_ms = _now_ms(engine, value)
+    if kpi.goal is not None:
+        return await engine.cells.of_goals(now_ms)
+    return await engine.cells.of_series("" if kpi.class_of else dims_key(value.dimensions), now_ms)
+
+
+def _now_ms(engine: Engine, value: KpiValue) -> int:
+    """Return the end of what counted when a value was computed; the window's end where nothing finer is told."""
+    end_ms, time = instant_ms(value.window_end), engine.settings.time
+    if time.clock == "wall":
+        now_ms = instant_ms(value.emitted_at)
+    else:
+        now_ms = instant_ms(value.watermark or 0) + int(time.out_of_orderness)
+    return now_ms if now_ms and engine.calendar.window(value.window, now_ms).end_ms == end_ms else end_ms
+
+
+async def _events(
+    engine: Engine, asked: Asked, parts: Parts, letters: Iterable[Numbered], progress: Progress
+) -> Events:
+    readings = parts.anatomy.readings
+    if not readings:
+        return Events(count=0, sums={}, difference={}, messages=0, events=[], note=_NOT_COUNTED)
+    plan, settings = engine.plan, engine.settings
+    attribution = Attribution(plan, engine.calendar, fold_rules(settings), parts.dims, readings.values())
+    gathering = Gathering(asked.limit)
+    kinds = kinds_needed((plan.measures[reading.measure] for reading in readings.values()), parts.dims)
+    read = await read_sources(settings, kinds, letters, attribution, gathering, progress)
+    return gathering.document(parts.anatomy, parts.sums, read.places, plan.dimensions, read.messages)
 
 
 def _numbers(value: KpiValue) -> tuple[object, ...]:

@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 
 from agents.changelogs import read_changelogs
+from agents.generations import StateNames
 from agents.kafka import TopicPartition, begin_offsets, read_to_end
 from agents.recovery import grouping_of, owner_of
 from schemas.kpi import dims_key
 from schemas.settings import Settings
-from schemas.topics import changelog_topic
 from schemas.wire import CellsMessage
 from streams.explain.parts import Moment
 from streams.fold.goals import PREFIX, goal_of
@@ -41,9 +41,13 @@ class CellsReader:
         plan: The catalogue in force.
         calendar: Local days and periods.
         worktime: Working time, for goals.
+        names: Of the generation of state.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, calendar: Calendar, worktime: WorkTime) -> None:
+    def __init__(
+        self, settings: Settings, plan: Plan, calendar: Calendar, worktime: WorkTime, names: StateNames
+    ) -> None:
+        self._names = names
         self._settings = settings
         self._plan = plan
         self._calendar = calendar
@@ -75,7 +79,7 @@ class CellsReader:
 
     async def _read(self, owner: int, wanted: Wanted, now_ms: int) -> Moment:
         rollup = await self._recovered(owner, wanted)
-        cells = TopicPartition(self._settings.topics.cells, owner)
+        cells = TopicPartition(self._names.cells, owner)
         async for records in read_to_end(self._settings, [cells], starts={cells: rollup.position + 1}):
             for record in records:
                 for message in _decoder.decode(record.value or b"\x90"):
@@ -87,8 +91,8 @@ class CellsReader:
         return Moment(now_ms, rollup.series, values)
 
     async def _recovered(self, owner: int, wanted: Wanted) -> Rollup:
-        changelog = TopicPartition(changelog_topic(self._settings.app.id, "rollup"), owner)
-        cells = TopicPartition(self._settings.topics.cells, owner)
+        changelog = TopicPartition(self._names.changelogs["rollup"], owner)
+        cells = TopicPartition(self._names.cells, owner)
         found = await read_changelogs(
             self._settings, [changelog], wanted=lambda key: key == MARKER_KEY or wanted(_dims_of(key))
         )
@@ -100,6 +104,7 @@ class CellsReader:
             self._rules,
             has_global=owner == owner_of("", self._settings.kafka.partitions),
             worktime=self._worktime,
+            generation=self._names.number,
         )
         rollup.recover(found[changelog].records, (), starts[cells])
         return rollup

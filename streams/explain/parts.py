@@ -81,8 +81,8 @@ class Explainer:
     """
 
     def __init__(self, plan: Plan, calendar: Calendar, rules: RollupRules, worktime: WorkTime) -> None:
-        self._plan = plan
-        self._calendar = calendar
+        self.plan = plan
+        self.calendar = calendar
         self._rules = rules
         self._worktime = worktime
         self._kpis = {kpi.name: kpi for kpi in plan.kpis}
@@ -99,11 +99,11 @@ class Explainer:
 
     def _intervals(self, window: str, now_ms: int) -> Intervals:
         now_s = ceil_to(now_ms, 10_000) // 1000
-        return Intervals(window, self._calendar.window(window, now_ms), self._calendar.previous(window, now_ms), now_s)
+        return Intervals(window, self.calendar.window(window, now_ms), self.calendar.previous(window, now_ms), now_s)
 
     def _of_goal(self, value: KpiValue, behind: Behind, intervals: Intervals, moment: Moment) -> Parts:
         span = intervals.span
-        period = self._calendar.period(value.window, span.start_ms)
+        period = self.calendar.period(value.window, span.start_ms)
         goals = behind.document(self._worktime.elapsed(period, span.end_ms))
         source = self._kpis.get(behind.subject[0]) if behind.subject is not None else None
         if source is None or source.goal is not None or behind.subject is None:
@@ -123,16 +123,16 @@ class Explainer:
             for name in measures_of(kpi.denominator)
             for stored in self._stored(name, intervals)
         )
-        whole = anatomy_of(kpi, self._plan, intervals, variables, fallback=fallback)
+        whole = anatomy_of(kpi, self.plan, intervals, variables, fallback=fallback)
         key = str(value.label or "") if kpi.lowest else ""
-        anatomy = anatomy_of(kpi, self._plan, intervals, variables, fallback=fallback, key=key) if key else whole
-        sums = read(series, self._calendar, anatomy.readings, intervals.window)
+        anatomy = anatomy_of(kpi, self.plan, intervals, variables, fallback=fallback, key=key) if key else whole
+        sums = read(series, self.calendar, anatomy.readings, intervals.window)
         groups = groups_of(
             kpi,
             value,
             whole,
             series,
-            self._calendar,
+            self.calendar,
             WINDOW_RESOLUTION[intervals.window],
             self._rules.abc_shares,
             moment.values,
@@ -143,10 +143,10 @@ class Explainer:
         )
 
     def _stored(self, name: str, intervals: Intervals) -> tuple[str, ...]:
-        return (f"{name}@{intervals.window}",) if self._plan.measures[name].per_window else (name,)
+        return (f"{name}@{intervals.window}",) if self.plan.measures[name].per_window else (name,)
 
     def _document(self, reading: Reading, sums: Mapping[str, int]) -> ReadingDocument:
-        measure = self._plan.measures[reading.measure]
+        measure = self.plan.measures[reading.measure]
         return ReadingDocument(
             label=reading.label,
             measure=reading.measure,
@@ -159,7 +159,7 @@ class Explainer:
         )
 
     def _slices(self, series: Series, anatomy: Anatomy, intervals: Intervals) -> Slices:
-        found = spread(series, self._calendar, anatomy.readings, intervals)
+        found = spread(series, self.calendar, anatomy.readings, intervals)
         window_only = all(not reading.level and reading.span == intervals.span for reading in anatomy.readings.values())
         sides = {name: side for name, side in anatomy.sides().items() if window_only and side.linear}
         slices = [
