@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from agents.kafka import AIOKafkaProducer, TopicPartition, end_offsets, read_to_end
@@ -32,8 +32,16 @@ class Newest(NamedTuple):
     end: int
 
 
-async def read_changelogs(settings: Settings, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Newest]:
-    """Read changelog partitions to the ends they have now; what was written last need not be what is right."""
+async def read_changelogs(
+    settings: Settings, partitions: Sequence[TopicPartition], *, wanted: Callable[[bytes], bool] | None = None
+) -> dict[TopicPartition, Newest]:
+    """Read changelog partitions to the ends they have now; what was written last need not be what is right.
+
+    Args:
+        settings: Where they are.
+        partitions: What to read.
+        wanted: Tells by its key whether a record is kept; None: all are.
+    """
     ends = await end_offsets(settings, partitions)
     records: dict[TopicPartition, dict[bytes, bytes]] = {partition: {} for partition in partitions}
     repair: dict[TopicPartition, set[bytes]] = {partition: set() for partition in partitions}
@@ -42,7 +50,7 @@ async def read_changelogs(settings: Settings, partitions: Sequence[TopicPartitio
         where = TopicPartition(batch[0].topic, batch[0].partition)
         kept, outdated = records[where], repair[where]
         read += len(batch)
-        for record in batch:
+        for record in batch if wanted is None else (record for record in batch if wanted(record.key)):
             _keep_highest(kept, outdated, record.key, record.value)
     _LOG.info("read %d changelog records of %d partitions", read, len(partitions))
     return {p: Newest(records[p], frozenset(repair[p]), ends[p]) for p in partitions}

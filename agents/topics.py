@@ -121,6 +121,24 @@ async def _generations_there(client: AIOKafkaAdminClient, settings: Settings) ->
     }
 
 
+async def partitions_of(settings: Settings, names: Iterable[str]) -> list[TopicPartition]:
+    """Return all partitions of those of these topics that exist.
+
+    Raises:
+        UnavailableError: No broker answers.
+    """
+    wanted = set(names)
+    async with admin(settings) as client:
+        # All are asked for: asking by name would make a missing one on some brokers.
+        described = await client.describe_topics(None)
+    return [
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in described
+        if topic["topic"] in wanted
+        for partition in topic["partitions"]
+    ]
+
+
 async def accept(settings: Settings, topic: str) -> int:
     """Take a source topic as made anew: intake starts at its beginning, under the next epoch. No worker may run.
 

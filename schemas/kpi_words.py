@@ -40,6 +40,12 @@ QUANTITIES: Final[Mapping[str, str]] = {
 }
 """Quantity of a fact -> what it is measured in."""
 
+_UNIT_OF: Final[Mapping[str, Unit]] = {
+    "minor units": "money",
+    "seconds": "seconds",
+    "thousandths of a point": "score",
+}
+
 _GOALS: Final[Mapping[Goal, str]] = {
     "attainment": "actual / target",
     "pace": "(actual / target) / (working time passed / working time of the period)",
@@ -92,6 +98,11 @@ def measure_words(measure: Measure) -> str:
         ", under every class, to divide by" if measure.base_only else "",
     )
     return what + "".join(parts)
+
+
+def unit_of(measure: Measure) -> Unit:
+    """Return the unit of a measure's sums: money in minor units, scores in thousandths."""
+    return _UNIT_OF.get(QUANTITIES.get(measure.quantity, ""), "count")
 
 
 def fact_words(measure: Measure) -> str:

@@ -16,12 +16,13 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
 
-from agents.cli.letters import Numbered, choose, correct, read_letters, why_not_counted
+from agents.cli.letters import choose, correct, why_not_counted
 from agents.cli.options import command_options, json_option, pairs, run_async
 from agents.cli.output import plain_table, print_json, remark, stdout
 from agents.cli.sending import Sender
 from agents.cli.source_topics import require_topics
 from agents.kafka import producer as kafka_producer
+from agents.letters import Numbered, read_letters
 from schemas.errors import DEAD_LETTER_REASONS, UsageError
 from schemas.settings import Settings
 from streams.intake.deadletters import DeadLetter

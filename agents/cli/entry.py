@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "kpis": "agents.cli.kpis",
     "catalogue": "agents.cli.catalogue",
     "rebuild": "agents.cli.rebuild",
+    "explain": "agents.cli.explain",
     "dlq": "agents.cli.dlq",
     "check": "agents.cli.check",
     "schemas": "agents.cli.schemas",

@@ -17,6 +17,7 @@ from agents.cli.catalogue import closest, select_kpis
 from agents.cli.options import command_options, json_option, pairs, run_async, window_option
 from agents.cli.output import plain_table, print_json, stdout
 from agents.cli.units import show_change, show_value
+from agents.values import read_values
 from schemas.catalogue.compose import known_kpis
 from schemas.declare import Better
 from schemas.errors import UnavailableError, UsageError
@@ -66,7 +67,7 @@ async def kpis(
             with suppress(asyncio.CancelledError):  # Ctrl-C is how one looks away
                 await _watch(reader, query, window, better)
         else:
-            answer = await _read(reader, query, settings)
+            answer = await read_values(reader, query, settings)
             if as_json:
                 print_json(as_document(answer))
             else:
@@ -102,16 +103,6 @@ def as_document(answer: Answer) -> dict[str, Any]:
         "quality": freshness.quality,
         "series": [msgspec.json.decode(payload) for _, payload in answer.series],
     }
-
-
-async def _read(reader: RedisReader, query: Query, settings: Settings) -> Answer:
-    answer = await reader.read(query)
-    if answer.freshness.as_of is None:
-        raise UnavailableError(
-            f"Redis at {settings.redis.url} holds no values (prefix {settings.redis.prefix}): no worker has written "
-            "any lately. Is one running (`salespulse worker`, `salespulse up`)? `salespulse check` looks for the cause"
-        )
-    return answer
 
 
 async def _watch(reader: RedisReader, query: Query, window: str, better: Mapping[str, Better]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agents.kafka import TopicPartition, admin, end_offsets
+from agents.kafka import admin, end_offsets
+from agents.topics import partitions_of
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings
 
@@ -24,20 +25,6 @@ async def require_topics(settings: Settings, names: Iterable[str]) -> None:
             f"Kafka at {settings.kafka.bootstrap_servers} has no topic {', '.join(missing)}; "
             "make all that are needed with `salespulse topics create`"
         )
-
-
-async def partitions_of(settings: Settings, names: Iterable[str]) -> list[TopicPartition]:
-    """All partitions of those of these topics that exist; raises UnavailableError."""
-    wanted = set(names)
-    async with admin(settings) as client:
-        # All are asked for: asking by name would make a missing one on some brokers.
-        described = await client.describe_topics(None)
-    return [
-        TopicPartition(topic["topic"], partition["partition"])
-        for topic in described
-        if topic["topic"] in wanted
-        for partition in topic["partitions"]
-    ]
 
 
 async def messages_held(settings: Settings, names: Iterable[str]) -> int:

@@ -9,8 +9,10 @@ from typing import Any, Final, get_args
 import msgspec
 
 from agents.wall.board import Board
+from agents.wall.explain import LIMIT, MOST, WINDOW
 from schemas.alerts import Alert
 from schemas.declare import Kpi
+from schemas.explanation import Explanation
 from schemas.kpi import KpiValue, Quality, Unit
 from schemas.windows import WINDOWS
 from streams.history import HistoryStep
@@ -27,14 +29,15 @@ def openapi(kpis: Mapping[str, Kpi], dimensions: Iterable[str], *, token: bool) 
         dimensions: All of them.
         token: Whether requests need the token of the settings.
     """
-    types = (KpiValue, Alert, Kpi, Board)
-    (value, alert, kpi, board), schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    types = (KpiValue, Alert, Kpi, Board, Explanation)
+    (value, alert, kpi, board, explanation), schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     names = list(dimensions)
     paths: Document = {
         "/api/v1/kpis": _values(kpis, names, value),
         "/api/v1/stream": _stream(kpis, names),
         "/api/v1/recent": _recent(kpis),
         "/api/v1/history": _history(kpis, names),
+        "/api/v1/explain": _explain(kpis, names, explanation),
         "/api/v1/wall": {"get": _get("playlist", "What the wall page shows", board) | {"parameters": [_ONE_WINDOW]}},
         "/api/v1/catalogue": {"get": _get("catalogue", "Every KPI and what it is", _object(kpis=_array(kpi)))},
         "/api/v1/alerts": {"get": _get("alerts", "The last transition of every alert", _object(alerts=_array(alert)))},
@@ -126,6 +129,24 @@ def _history(kpis: Mapping[str, Kpi], dimensions: list[str]) -> Document:
     step = _PARAMETER | {"name": "step", "description": "Left out: 1d.", "schema": steps}
     wanted = _list("kpi", "Names of KPIs.", list(kpis)) | {"required": True}
     operation["parameters"] = [wanted, step, _where(dimensions)]
+    return {"get": operation}
+
+
+def _explain(kpis: Mapping[str, Kpi], dimensions: list[str], explanation: Document) -> Document:
+    operation = _get("explain", "Why one value is what it is", explanation)
+    operation["description"] = (
+        "Its parts: measures, how they spread over the window, restatements, dead letters that it may miss; with "
+        "events also the events that made it, read from the source topics, which takes a while. One explanation is "
+        "made at a time. 503 when Kafka or Redis does not answer."
+    )
+    operation["responses"]["404"] = {"$ref": "#/components/responses/Problem"}
+    one = {"name": "kpi", "description": "Name of a KPI.", "required": True, "schema": {"enum": list(kpis)}}
+    window = {"name": "window", "description": f"Left out: {WINDOW}.", "schema": {"enum": list(WINDOWS)}}
+    events = {"name": "events", "description": "Look for the events as well.", "schema": {"type": "boolean"}}
+    at_most = {"type": "integer", "minimum": 0, "maximum": MOST}
+    limit = {"name": "limit", "description": f"Most events to list. Left out: {LIMIT}.", "schema": at_most}
+    series = _where(dimensions) | {"description": "Dimensions of the series; left out: the global one."}
+    operation["parameters"] = [*(_PARAMETER | each for each in (one, window, events, limit)), series]
     return {"get": operation}
 
 

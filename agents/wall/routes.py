@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agents.pages import serve
 from agents.wall.api import Api
+from agents.wall.explain import Explain
 from agents.wall.openapi import openapi
 from agents.wall.pages import Pages
 from agents.wall.parameters import dimensions_of
@@ -45,7 +46,7 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
     """Return every route of the wall: page, API, stream, health.
 
     Args:
-        settings: ``[redis]``, ``[http]`` and what the page shows.
+        settings: ``[redis]``, ``[http]``, what the page shows, and ``[kafka]`` for explanations.
         reader: The live view; one of its own when not given, which lasts as long as the process.
 
     Raises:
@@ -57,6 +58,7 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
     view = reader if reader is not None else RedisReader(settings)
     shown = playlist(settings.wall, in_force, own=catalogue.tiles)
     api, pages = Api(view, kpis, in_force), Pages(settings, view, kpis, shown)
+    why = Explain(settings, view, in_force)
     stream = Stream(settings, view, kpis, shown, pages.version)
     document = msgspec.json.encode(openapi(kpis, dimensions_of(kpis.values()), token=bool(token)))
 
@@ -79,6 +81,7 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         web.get("/api/v1/alerts", guarded(api.alerts, token)),
         web.get("/api/v1/recent", guarded(api.recent, token)),
         web.get("/api/v1/history", guarded(pages.history, token)),
+        web.get("/api/v1/explain", guarded(why.explain, token)),
         web.get("/api/v1/wall", guarded(pages.wall, token)),
         web.get("/api/v1/stream", guarded(stream.handle, token)),
         web.get("/openapi.json", description),

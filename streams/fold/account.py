@@ -44,7 +44,8 @@ class AccountRecord(msgspec.Struct, array_like=True, gc=False):
     pruned_ms: int = 0
 
 
-def _key(row: Row) -> tuple[int, int, str]:
+def order_of(row: Row) -> tuple[int, int, str]:
+    """Return an event's place among those of its account: event time, life cycle, event id."""
     return (row.at_ms, LIFE_CYCLE[row.kind], row.event_id)
 
 
@@ -65,12 +66,14 @@ class Account:
         self._history = _replay(record.rows, out, 0)
         self._seen = {row.event_hash for row in record.rows}
 
-    def fold(self, row: Row, horizon_ms: int) -> bool:
+    def fold(self, row: Row, horizon_ms: int, known: Dims | None = None) -> bool:
         """Fold one event.
 
         Args:
             row: The event; it belongs to the account from now on.
             horizon_ms: Older events need not be recognised as duplicates any more.
+            known: Dimensions under which it counts, if it is of those that count as they were first known; None: those
+                known by now. An explanation takes events in order that were not folded in order.
 
         Returns:
             False when it is a duplicate.
@@ -81,21 +84,21 @@ class Account:
         self._seen.add(row.event_hash)
         row.section = row.offset = 0
         rows = self.record.rows
-        if (not rows or _key(row) > _key(rows[-1])) and not (row.items and self._history.redistributes(row)):
-            self._in_order(row)
+        if (not rows or order_of(row) > order_of(rows[-1])) and not (row.items and self._history.redistributes(row)):
+            self._in_order(row, known)
         else:
-            self._late(row, bisect_right(rows, _key(row), key=_key))
+            self._late(row, bisect_right(rows, order_of(row), key=order_of))
         return True
 
-    def _in_order(self, row: Row) -> None:
+    def _in_order(self, row: Row, known: Dims | None) -> None:
         self.record.rows.append(row)
         self._history.apply(row)
         if row.kind not in REPLAYED:
-            self._count(row, self._history.dims)
+            self._count(row, self._history.dims if known is None else known)
 
     def _late(self, row: Row, place: int) -> None:
         rows = self.record.rows
-        known = _stated_before(rows, place, self._out)
+        known = stated_before(rows, place, self._out)
         talk_ms = self._history.first_talk_ms
         new_talk = is_conversation(row) and (talk_ms is None or row.at_ms < talk_ms)
         if row.kind in REPLAYED or new_talk or _changes(self._out.stated(row), known):
@@ -172,7 +175,7 @@ def _amended(rows: Sequence[Row], out: Accumulator) -> Mapping[int, Products]:
     return history.amended
 
 
-def _stated_before(rows: Sequence[Row], place: int, out: Accumulator) -> list[str | None]:
+def stated_before(rows: Sequence[Row], place: int, out: Accumulator) -> list[str | None]:
     """Return the dimensions last stated before a place in the order."""
     known: list[str | None] = list(out.unknown)
     for row in reversed(rows[:place]):

@@ -12,9 +12,8 @@ import pytest
 
 from agents.brokers import Broker
 from agents.cli.entry import run
-from agents.cli.source_topics import partitions_of
 from agents.kafka import ConsumerRecord, producer, read_to_end
-from agents.topics import create_topics
+from agents.topics import create_topics, partitions_of
 from schemas.settings import Settings, load_settings
 from schemas.topics import Topics
 from streams.intake.deadletters import DeadLetter, to_headers
