@@ -86,6 +86,11 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         return self.denominator is not None or self.growth or self.lowest or self.goal is not None
 
     @property
+    def may_be_money(self) -> bool:
+        """Whether its values have a currency; where a goal ends depends on what the goal is in."""
+        return self.unit == "money" or self.goal == "projection"
+
+    @property
     def groupings(self) -> tuple[str, ...]:
         """Dimension names of its series, joined by commas; empty for the global one."""
         return (*(("",) if self.has_global else ()), *self.dimensions)

@@ -82,7 +82,7 @@ class Valuation:
         self._reranked: dict[tuple[str, int], None] = {}
         self._goals = goals
         self._goals_due = False
-        self._goals_published: dict[str, _Content] = {}
+        self._goals_published: dict[str, tuple[_Content, Unit]] = {}
         self._currency = rules.currency
         self.of_the_present = frozenset(
             grouping
@@ -169,18 +169,20 @@ class Valuation:
 
     def _goal_values(self, goals: Goals, now_ms: int, stamp: Stamp) -> Iterator[Published]:
         """Return what changed of goals; what is no goal any more is unknown, once."""
-        said: dict[str, _Content] = {}
+        said: dict[str, tuple[_Content, Unit]] = {}
         revision = self._version_base + self._series[""].revision
         for kpi, window, dimensions, computed, unit in goals.values(self._series, self._timeline, now_ms):
             name, dims = WINDOWS[window], dims_key(dimensions)
             key = f"{kpi}|{name}|{dims}"
-            said[key] = content = _Content(computed, None, self._timeline.windows[window].span)
-            if self._goals_published.get(key) != content:
+            content = _Content(computed, None, self._timeline.windows[window].span)
+            said[key] = (content, unit)
+            if self._goals_published.get(key) != said[key]:
                 yield self._published_goal(key, dimensions, unit, content, revision, stamp)
-        for key in self._goals_published.keys() - said.keys():
-            _, window_name, dims = key.split("|")
-            content = _Content(UNKNOWN, None, self._timeline.windows[WINDOWS.index(window_name)].span)
-            yield self._published_goal(key, parse_dims(dims), "ratio", content, revision, stamp)
+        for key, (_, unit) in self._goals_published.items():
+            if key not in said:
+                _, window_name, dims = key.split("|")
+                content = _Content(UNKNOWN, None, self._timeline.windows[WINDOWS.index(window_name)].span)
+                yield self._published_goal(key, parse_dims(dims), unit, content, revision, stamp)
         self._goals_published = said
 
     def _published_goal(

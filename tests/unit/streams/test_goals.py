@@ -56,3 +56,4 @@ def test_a_withdrawal_need_say_no_more_than_that() -> None:
     said = values(pipeline, [withdrawal])
     assert attained(said, "g") == (None, None)
     assert said["target_attainment|mtd|"].value is None, "nor is it in any sum"
+    assert (said["target_projection|mtd|target=g"].unit, said["target_projection|mtd|"].currency) == ("money", "USD")
