@@ -166,7 +166,8 @@ async def compare_values(truth: Truth, settings: Settings, wall: Process, worker
             for key, payload in live.items()
             if surfaces[name].get(key) != payload
         ]
-    lines += [*await _wrong_rankings(settings, live), *wrong_samples(live, samples)]
+    known = {key: payload for key, payload in live.items() if key in truth.kpis}
+    lines += [*await _wrong_rankings(settings, live), *wrong_samples(known, samples)]
     counts = {"oracle": len(truth.kpis), **{name: len(found) for name, found in surfaces.items()}}
     return Comparison(counts | {"metrics": len(samples)}, lines)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,6 +32,8 @@ from tests.e2e.surfaces import (
 from tests.e2e.told import moment_ids, wrong_histories, wrong_moments
 
 _SHOWN = 12
+_WORD = re.compile(r"^\w+")
+_WHERE = re.compile(r"\|(\w+)\||: (\w+) is ")
 _ONE_WORKER = History(seed=20_231_114, count=30_000, days=100, late_days=14, hard=True)
 # It ends in the morning after the day of 23 hours, 31 March 2024, so that day is the previous one of today.
 _TWO_WORKERS = History(
@@ -202,5 +206,9 @@ def assert_whole(truth: Truth) -> None:
 
 
 def _readable(what: str, lines: Sequence[str]) -> str:
+    """Say how many lines there are, where they are from (surface, window, field), and what the first ones are."""
+    sorts = Counter(
+        " ".join(_WORD.findall(line)[:1] + ["".join(found) for found in _WHERE.findall(line)[:2]]) for line in lines
+    )
     shown = "\n  ".join(lines[:_SHOWN])
-    return f"{what}: {len(lines)} differences\n  {shown}"
+    return f"{what}: {len(lines)} differences, {sorts.most_common(_SHOWN)}\n  {shown}"
