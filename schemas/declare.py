@@ -47,6 +47,8 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         lowest: The value is the lowest ratio among the keys of two keyed measures; the key is its label.
         class_of: Dimension whose values are the classes that the histograms of the formula are split into (ABC).
         goal: What it says of goals, whose values are targets and not measures.
+        summed: Of what says something of goals: the KPI whose goals in money are added up, to series without target.
+        covered_by: Of what says how far the rest of goals is covered: the KPI it is covered by.
         windows: Those it is published for.
         targets: Period (``day`` to ``year``) -> what it is to reach in it: major units of money, else as the value.
         area: Which part of selling it is about; decides on which dashboard it is. The catalogue sets it by module.
@@ -73,6 +75,8 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     lowest: bool = False
     class_of: str = ""
     goal: Goal | None = None
+    summed: str = ""
+    covered_by: str = ""
     windows: tuple[str, ...] = WINDOWS
     targets: dict[str, float] = {}
     area: Area = "sales"
@@ -84,6 +88,11 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     def is_ratio(self) -> bool:
         """Whether its value is a division."""
         return self.denominator is not None or self.growth or self.lowest or self.goal is not None
+
+    @property
+    def may_be_money(self) -> bool:
+        """Whether its values have a currency; where a goal ends depends on what the goal is in."""
+        return self.unit == "money" or self.goal == "projection"
 
     @property
     def groupings(self) -> tuple[str, ...]:
@@ -194,9 +203,18 @@ def durations(
 
 
 def goal(
-    name: str, row: int, title: str, of: Goal, dimensions: tuple[str, ...], source: str, doc: str, example: str
+    name: str,
+    row: int,
+    title: str,
+    of: Goal,
+    summed: str,
+    dimensions: tuple[str, ...],
+    source: str,
+    doc: str,
+    example: str,
+    covered_by: str = "",
 ) -> Kpi:
-    """Declare what is said of goals: it has a series for each, and for the sums of the revenue goals."""
+    """Declare what is said of goals: it has a series for each, and for the sums of those of one KPI."""
     unit: Unit = "count" if of == "projection" else "ratio"
     return Kpi(
         name=name,
@@ -205,6 +223,8 @@ def goal(
         type="derived",
         unit=unit,
         goal=of,
+        summed=summed,
+        covered_by=covered_by,
         dimensions=dimensions,
         source=source,
         doc=doc,

@@ -39,9 +39,7 @@ class PurePipeline:
         self.calendar = Calendar(settings.time.zone, settings.time.week_start)
         self.logs: list[list[bytes]] = [[] for _ in range(partitions)]
         self.folds = [self.new_fold(partition) for partition in range(partitions)]
-        rules = msgspec.structs.replace(rollup_rules(settings), partitions=partitions, broken_down_every_ms=0)
-        worktime = work_time(settings, self.calendar)
-        self.rollup = Rollup(0, self.plan, self.calendar, rules, has_global=True, worktime=worktime)
+        self.rollup = self.new_rollup()
         self.values: dict[str, Published] = {}
         self._normaliser = Normaliser(settings)
         self._frame_events = frame_events
@@ -49,6 +47,12 @@ class PurePipeline:
 
     def new_fold(self, partition: int) -> PartitionFold:
         return PartitionFold(partition, self.plan, self.calendar, fold_rules(self.settings))
+
+    def new_rollup(self) -> Rollup:
+        """The owner of all series, as it begins."""
+        rules = msgspec.structs.replace(rollup_rules(self.settings), partitions=len(self.logs), broken_down_every_ms=0)
+        worktime = work_time(self.settings, self.calendar)
+        return Rollup(0, self.plan, self.calendar, rules, has_global=True, worktime=worktime)
 
     def send(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Put events into the logs, in frames."""
@@ -74,9 +78,9 @@ class PurePipeline:
             for offset in range(fold.fence + 1, len(log)):
                 fold.fold(offset, _frames.decode(log[offset]))
 
-    def emit(self, wall_ms: int) -> None:
-        """Hand changed cells to the rollup."""
-        messages = [
+    def messages(self) -> list[CellsMessage]:
+        """What changed, as the folds tell the owners of series."""
+        found = [
             CellsMessage(
                 fold.partition,
                 fold.fence,
@@ -90,7 +94,11 @@ class PurePipeline:
             )
             for fold in self.folds
         ]
-        for message in _cells.decode(_encoder.encode(messages)):
+        return _cells.decode(_encoder.encode(found))
+
+    def emit(self, wall_ms: int) -> None:
+        """Hand changed cells to the rollup."""
+        for message in self.messages():
             self.rollup.take(message, wall_ms)
 
     def publish(self, wall_ms: int) -> dict[str, Published]:

@@ -8,6 +8,7 @@ from schemas.declare import Kpi, goal, simple
 
 _GOALS: Final = ("rep", "team", "target")
 _STAGED: Final = ("stage", "rep", "rep,stage")
+_SUMMED: Final = "revenue"
 
 PIPELINE: Final[tuple[Kpi, ...]] = (
     goal(
@@ -15,6 +16,7 @@ PIPELINE: Final[tuple[Kpi, ...]] = (
         4,
         "Target attainment",
         "attainment",
+        _SUMMED,
         _GOALS,
         "P1 D ClickUp",
         "Actual over target, for each goal in the to-date window of its period; "
@@ -26,6 +28,7 @@ PIPELINE: Final[tuple[Kpi, ...]] = (
         5,
         "Target pace",
         "pace",
+        _SUMMED,
         _GOALS,
         "C1",
         "Attainment over the share of the period's working time that has passed; 1 is on track.",
@@ -36,6 +39,7 @@ PIPELINE: Final[tuple[Kpi, ...]] = (
         5,
         "Projected finish",
         "projection",
+        _SUMMED,
         _GOALS,
         "C1",
         "Actual over the share of the period's working time that has passed.",
@@ -46,10 +50,12 @@ PIPELINE: Final[tuple[Kpi, ...]] = (
         43,
         "Pipeline coverage",
         "coverage",
+        _SUMMED,
         ("rep",),
         "C2",
         "Open pipeline over what remains of the revenue goals.",
         "3,000.00 open, 1,500.00 to go: 2.",
+        covered_by="open_pipeline",
     ),
     simple(
         "open_pipeline",

@@ -82,7 +82,7 @@ def metric_facts(kpis: Iterable[Kpi]) -> dict[str, MetricFacts]:
 
 def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...]) -> dict[str, MetricFacts]:
     """Return the metrics of one KPI under these dimensions: value, previous value (global only), parts, rank."""
-    own = (*(("currency",) if kpi.unit == "money" else ()), *(("label",) if kpi.lowest else ()))
+    own = (*(("currency",) if kpi.may_be_money else ()), *(("label",) if kpi.lowest else ()))
     labels = ("window", *own, *sorted(dimensions))
     what = kpi.title + "".join(f", by {name.replace('_', ' ')}" for name in sorted(dimensions))
     facts = {metric_name(kpi, dimensions): MetricFacts(f"{what}: {kpi.doc} {_UNIT_WORDS[kpi.unit]}", "gauge", labels)}

@@ -54,7 +54,7 @@ class SeriesStore:
                 raise CatalogueError(f"metrics: a value of {published.kpi}, which is not in the catalogue")
             key = published.key
             lines = known.get(key)
-            if lines is not None and kpi.lowest and not _has_label(lines, published.value):
+            if lines is not None and not _has_labels(lines, kpi, published.value):
                 drop(known.pop(key))
                 lines = None
             if lines is None:
@@ -84,10 +84,11 @@ class SeriesStore:
         """Make the lines of a series, in the order in which ``_numbers`` gives its numbers."""
         dimensions = tuple(value.dimensions)
         facts = kpi_facts(kpi, dimensions)
-        own = {"currency": value.currency or ""} if kpi.unit == "money" else {}
-        if kpi.lowest:
-            own["label"] = value.label or ""
-        labels = {"window": value.window, **own, **{name: value.dimensions[name] for name in sorted(dimensions)}}
+        labels = {
+            "window": value.window,
+            **_own_labels(kpi, value),
+            **{name: value.dimensions[name] for name in sorted(dimensions)},
+        }
         shown = place_of(value.window, dimensions=len(dimensions), part=False)
         yield self._family(metric_name(kpi, dimensions), facts).line(labels, shown)
         if _has_previous(value):
@@ -130,9 +131,17 @@ def _numbers(kpi: Kpi, value: KpiValue) -> Iterator[Number]:
         yield value.rank if isinstance(value.rank, int) else None
 
 
-def _has_label(lines: Sequence[Line], value: KpiValue) -> bool:
-    """Whether a series' lines carry the label that its value has now."""
-    return label_pair("label", value.label or "") in lines[0][1]
+def _own_labels(kpi: Kpi, value: KpiValue) -> dict[str, str]:
+    """Labels that say something of the value; those of a KPI are the same for all its values, if need be empty."""
+    currency = {"currency": value.currency or ""} if kpi.may_be_money else {}
+    return currency | ({"label": value.label or ""} if kpi.lowest else {})
+
+
+def _has_labels(lines: Sequence[Line], kpi: Kpi, value: KpiValue) -> bool:
+    """Whether a series' lines carry the labels that its value has now: the lowest and a goal may change theirs."""
+    if not kpi.lowest and kpi.goal is None:
+        return True
+    return all(label_pair(name, text) in lines[0][1] for name, text in _own_labels(kpi, value).items())
 
 
 def _alert_numbers(statuses: Sequence[AlertStatus]) -> Iterator[Number]:

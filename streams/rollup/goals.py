@@ -1,7 +1,8 @@
 """Goals: how far each is, in the to-date window of its period, and what their sums say.
 
 A goal's actual value is the numerator of its KPI in the series that it is about; a parent has its children's. All of
-it is known to the owner of the global series, which owns the six event dimensions and ``target`` as well.
+it is known to the owner of the global series, which owns the six event dimensions and ``target`` as well. Which KPIs
+say something of goals, of which KPI's goals they say the sums, and what they set against them, the catalogue declares.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
-from schemas.kpi import Unit, dims_key
+from schemas.catalogue import Kpi
+from schemas.kpi import Unit, dims_key, parse_dims
 from schemas.windows import WINDOWS
 from streams.fold.goals import PREFIX, Goal, goal_of
 from streams.plan import Plan
@@ -20,11 +22,11 @@ from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi, d
 from streams.time import Calendar
 from streams.worktime import WorkTime
 
+__all__ = ["GROUPING", "PREFIX", "GoalKey", "GoalValue", "Goals"]
+
 GROUPING: Final = "target"
 _WINDOW_OF: Final = {"day": "today", "week": "wtd", "month": "mtd", "quarter": "qtd", "year": "ytd"}
 _UNIT_OF: Final[Mapping[str, Unit]] = {"currency": "money"}
-_SUMMED: Final = ("rep", "team")
-_COVERED: Final = ("", "rep")
 
 
 class GoalValue(NamedTuple):
@@ -37,6 +39,15 @@ class GoalValue(NamedTuple):
     unit: Unit
 
 
+class GoalKey(NamedTuple):
+    """A series of a goal or of a sum of goals, and the unit it is in."""
+
+    kpi: str
+    window: str
+    dims: str
+    unit: Unit
+
+
 class _Progress(NamedTuple):
     """How far a goal is, in its own units; ``actual`` is None where its KPI is not counted."""
 
@@ -46,6 +57,14 @@ class _Progress(NamedTuple):
     @property
     def reached(self) -> bool:
         return self.value > 0 and (self.actual or 0) >= self.value
+
+
+class _Present(NamedTuple):
+    """What progress is measured with at one time."""
+
+    goals: Mapping[str, Goal]
+    series: Mapping[str, Series]
+    timeline: Timeline
 
 
 class Goals:
@@ -67,7 +86,7 @@ class Goals:
         calendar: Calendar,
         worktime: WorkTime,
     ) -> None:
-        self._by_kind = {kpi.goal: kpi for kpi in plan.kpis if kpi.goal is not None}
+        self._of_goals = tuple(kpi for kpi in plan.kpis if kpi.goal is not None)
         self._currency = rules.currency
         self._kpis = {
             (grouping, WINDOWS[index], kpi.kpi.name): kpi
@@ -78,9 +97,6 @@ class Goals:
         self._calendar = calendar
         self._worktime = worktime
         self._goals: dict[str, Goal] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._goals and self._by_kind)
 
     def note(self, series: Series) -> None:
         """Take what a series of the grouping ``target`` says: the definition of its goal, or that there is none."""
@@ -93,36 +109,63 @@ class Goals:
 
     def values(self, series: Mapping[str, Series], timeline: Timeline, now_ms: int) -> Iterator[GoalValue]:
         """Return what is to be said of the goals whose period is the present one."""
-        current = {name: goal for name, goal in sorted(self._goals.items()) if self._is_current(goal, now_ms)}
-        progress = {name: self._progress(name, current, series, timeline) for name in current}
-        sums: dict[tuple[str, str], list[_Progress]] = {}
-        for name, goal in current.items():
-            unit = _UNIT_OF.get(goal.kind, "count")
-            yield from self._said(_window_of(goal), {GROUPING: name}, progress[name], unit, timeline)
-            if goal.kind == "currency" and goal.kpi == "revenue" and set(goal.dimensions) <= set(_SUMMED):
-                sums.setdefault((_window_of(goal), dims_key(goal.dimensions)), []).append(progress[name])
-        for (window, dims), parts in sums.items():
-            total = _add(parts)
-            dimensions = dict(next(goal for goal in current.values() if dims_key(goal.dimensions) == dims).dimensions)
-            yield from self._said(window, dimensions, total, "money", timeline)
-            if ",".join(dimensions) in _COVERED and "coverage" in self._by_kind:
-                yield self._coverage(window, dimensions, total, series, timeline)
+        if not (self._goals and self._of_goals):
+            return
+        goals = {name: goal for name, goal in sorted(self._goals.items()) if self._is_current(goal, now_ms)}
+        present = _Present(goals, series, timeline)
+        sums: dict[tuple[str, str, str], list[_Progress]] = {}
+        for name, goal in goals.items():
+            own = self._progress(name, present)
+            for kpi in self._of_goals:
+                if GROUPING in kpi.groupings:
+                    yield self._value(kpi, _window_of(goal), {GROUPING: name}, own, _unit_of(goal), present)
+            if goal.kind == "currency":
+                sums.setdefault((goal.kpi or "", _window_of(goal), dims_key(goal.dimensions)), []).append(own)
+        for (summed, window, dims), parts in sums.items():
+            for kpi in self._of_sum(summed, parse_dims(dims)):
+                yield self._value(kpi, window, parse_dims(dims), _add(parts), "money", present)
+
+    def former(self, passed_by: Iterable[tuple[str, str]], since_ms: int, now_ms: int | None) -> Iterator[GoalKey]:
+        """Return the series of goals that were current after an instant, and are not, or are others, now.
+
+        Args:
+            passed_by: Ids and definitions (as measures).
+            since_ms: The instant.
+            now_ms: None: of all that may have been current since.
+        """
+        for target_id, measure in passed_by:
+            goal = goal_of(measure)
+            holds = self._goals.get(target_id) == goal and now_ms is not None and self._is_current(goal, now_ms)
+            period = self._calendar.period(_window_of(goal), self._start_ms(goal))
+            if not holds and period.end_ms > since_ms and (now_ms is None or period.start_ms < now_ms):
+                for kpi in self._of_goals:
+                    if GROUPING in kpi.groupings:
+                        dims = dims_key({GROUPING: target_id})
+                        yield GoalKey(kpi.name, _window_of(goal), dims, _said_in(kpi, _unit_of(goal)))
+                for kpi in self._of_sum(goal.kpi or "", goal.dimensions) if goal.kind == "currency" else ():
+                    yield GoalKey(kpi.name, _window_of(goal), dims_key(goal.dimensions), _said_in(kpi, "money"))
+
+    def _of_sum(self, summed: str, dimensions: Mapping[str, str]) -> list[Kpi]:
+        """Return the KPIs that say something of the sum of a KPI's goals in a series."""
+        grouping = ",".join(dimensions)
+        return [kpi for kpi in self._of_goals if kpi.summed == summed and grouping in kpi.groupings]
 
     def _is_current(self, goal: Goal, now_ms: int) -> bool:
         window = _window_of(goal)
-        start = goal.start or 0
-        start_ms = self._calendar.midnight(date.fromisoformat(start)) if isinstance(start, str) else start
-        return self._calendar.period_start(window, start_ms) == self._calendar.period_start(window, now_ms - 1)
+        start_ms = self._calendar.period_start(window, self._start_ms(goal))
+        return start_ms == self._calendar.period_start(window, now_ms - 1)
 
-    def _progress(
-        self, name: str, goals: Mapping[str, Goal], series: Mapping[str, Series], timeline: Timeline
-    ) -> _Progress:
-        goal = goals[name]
+    def _start_ms(self, goal: Goal) -> int:
+        start = goal.start or 0
+        return self._calendar.midnight(date.fromisoformat(start)) if isinstance(start, str) else start
+
+    def _progress(self, name: str, present: _Present) -> _Progress:
+        goal = present.goals[name]
         value = round(goal.value)
         # Without the goal itself among them, so that a circle of parents ends.
-        others = {other: found for other, found in goals.items() if other != name}
-        children = {other: found for other, found in others.items() if found.parent == name}
-        done = {other: self._progress(other, others, series, timeline) for other in children}
+        others = present._replace(goals={other: found for other, found in present.goals.items() if other != name})
+        children = {other: found for other, found in others.goals.items() if found.parent == name}
+        done = {other: self._progress(other, others) for other in children}
         if children and goal.kind == "tasks":
             return _Progress(sum(child.reached for child in done.values()), len(done))
         if children and goal.kind == "boolean":
@@ -134,63 +177,55 @@ class Goals:
             return _Progress(int(goal.done > 0), 1)
         if goal.kind == "tasks":
             return _Progress(goal.done, value)
-        return _Progress(self._actual(goal.kpi or "", goal.dimensions, _window_of(goal), series, timeline), value)
+        return _Progress(self._actual(goal.kpi or "", goal.dimensions, _window_of(goal), present), value)
 
-    def _actual(
-        self,
-        kpi: str,
-        dimensions: Mapping[str, str],
-        window: str,
-        series: Mapping[str, Series],
-        timeline: Timeline,
-    ) -> int | None:
+    def _actual(self, kpi: str, dimensions: Mapping[str, str], window: str, present: _Present) -> int | None:
         """Return the numerator of a KPI; 0 where nothing was counted yet, None where it is not counted at all."""
         compiled: WindowKpi | None = self._kpis.get((",".join(dimensions), window, kpi))
         if compiled is None:
             return None
-        found = series.get(dims_key(dimensions))
+        found = present.series.get(dims_key(dimensions))
         if found is None:
             return 0
-        sums, previous = found.window_sums(WINDOWS.index(window), timeline)
+        sums, previous = found.window_sums(WINDOWS.index(window), present.timeline)
         return compiled.compute(sums, previous).numerator or 0
 
-    def _said(
-        self, window: str, dimensions: Mapping[str, str], own: _Progress, unit: Unit, timeline: Timeline
-    ) -> Iterator[GoalValue]:
-        index = WINDOWS.index(window)
-        span = timeline.windows[index].span
-        elapsed, whole = self._worktime.elapsed(self._calendar.period(window, span.start_ms), span.end_ms)
-        actual, value = own
-        computed = (
-            {
-                "attainment": divide(actual, value),
-                "pace": divide(actual * whole, value * elapsed),
-                "projection": divide(actual * whole, elapsed, scale_of(unit, self._currency)),
-            }
-            if actual is not None
-            else {}
-        )
-        for kind in ("attainment", "pace", "projection"):
-            kpi = self._by_kind.get(kind)
-            if kpi is not None:
-                of_kind: Unit = unit if kind == "projection" else "ratio"
-                yield GoalValue(kpi.name, index, dimensions, computed.get(kind, UNKNOWN), of_kind)
-
-    def _coverage(
-        self,
-        window: str,
-        dimensions: Mapping[str, str],
-        total: _Progress,
-        series: Mapping[str, Series],
-        timeline: Timeline,
+    def _value(
+        self, kpi: Kpi, window: str, dimensions: Mapping[str, str], own: _Progress, unit: Unit, present: _Present
     ) -> GoalValue:
-        open_amount = self._actual("open_pipeline", dimensions, window, series, timeline) or 0
-        computed = divide(open_amount, total.value - (total.actual or 0))
-        return GoalValue(self._by_kind["coverage"].name, WINDOWS.index(window), dimensions, computed, "ratio")
+        index = WINDOWS.index(window)
+        unit = _said_in(kpi, unit)
+        return GoalValue(kpi.name, index, dimensions, self._computed(kpi, index, dimensions, own, unit, present), unit)
+
+    def _computed(
+        self, kpi: Kpi, window: int, dimensions: Mapping[str, str], own: _Progress, unit: Unit, present: _Present
+    ) -> Computed:
+        actual, value = own
+        if actual is None:
+            return UNKNOWN
+        if kpi.goal == "attainment":
+            return divide(actual, value)
+        if kpi.goal == "coverage":
+            covering = self._actual(kpi.covered_by, dimensions, WINDOWS[window], present)
+            return UNKNOWN if covering is None else divide(covering, value - actual)
+        span = present.timeline.windows[window].span
+        elapsed, whole = self._worktime.elapsed(self._calendar.period(WINDOWS[window], span.start_ms), span.end_ms)
+        if kpi.goal == "pace":
+            return divide(actual * whole, value * elapsed)
+        return divide(actual * whole, elapsed, scale_of(unit, self._currency))
 
 
 def _window_of(goal: Goal) -> str:
     return _WINDOW_OF[goal.period or "month"]
+
+
+def _unit_of(goal: Goal) -> Unit:
+    return _UNIT_OF.get(goal.kind, "count")
+
+
+def _said_in(kpi: Kpi, unit: Unit) -> Unit:
+    """Return the unit of what a KPI says of a goal that is in a unit: where it ends is in its own, the rest a ratio."""
+    return unit if kpi.goal == "projection" else "ratio"
 
 
 def _add(parts: Iterable[_Progress]) -> _Progress:

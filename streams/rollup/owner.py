@@ -19,13 +19,15 @@ from streams.history import History
 from streams.plan import Plan
 from streams.publication import Publication, Published
 from streams.rollup.cells import Growth, RollupCells
-from streams.rollup.goals import Goals
+from streams.rollup.content import Stamp
+from streams.rollup.goal_series import GOALS_KEY, GoalSeries
+from streams.rollup.goals import GROUPING, Goals
 from streams.rollup.marker import MARKER_KEY, Marker, read_marker
 from streams.rollup.restating import Restater
 from streams.rollup.series import Change, Series, Timeline
 from streams.rollup.trends import Trend, Trends
 from streams.rollup.upstream import RollupRules, Upstream
-from streams.rollup.valuation import CLASSES, Stamp, Valuation
+from streams.rollup.valuation import CLASSES, Valuation
 from streams.rollup.values import compile_kpis
 from streams.rollup.worklist import EVERY_WINDOW, Worklist
 from streams.time import Calendar, iso
@@ -68,8 +70,11 @@ class Rollup:
         self.series: dict[str, Series] = {}
         self._timeline = Timeline(calendar)
         kpis = compile_kpis(plan, rules)
-        goals = Goals(plan, rules, kpis, calendar, worktime or WorkTime(calendar)) if has_global else None
-        self._valuation = Valuation(kpis, rules, self._timeline, self.series, goals, self._version_base)
+        self._goals: GoalSeries | None = None
+        if has_global:
+            goals = Goals(plan, rules, kpis, calendar, worktime or WorkTime(calendar))
+            self._goals = GoalSeries(goals, rules.currency, self._version_base)
+        self._valuation = Valuation(kpis, self._timeline, self.series, self._goals, self._version_base)
         self._restater = Restater(kpis, calendar)
         self._trends = Trends(kpis, calendar, trends)
         self._upstream = Upstream(rules)
@@ -88,12 +93,14 @@ class Rollup:
         """
         self.position = topic_start - 1
         blocks = dict(records)
-        stored = blocks.pop(MARKER_KEY, None)
+        stored, goals = blocks.pop(MARKER_KEY, None), blocks.pop(GOALS_KEY, None)
         if stored is not None:
             marker = read_marker(stored, self.owner, topic_start)
             self.position, self._restater.told = marker.position, marker.restated
             self._upstream.saw(marker.newest_ms)
-        for growth in self._cells.restore(blocks, (key for key in repair if key != MARKER_KEY)):
+        if self._goals is not None:
+            self._goals.restore(goals, self._upstream.newest_ms)
+        for growth in self._cells.restore(blocks, (key for key in repair if key not in (MARKER_KEY, GOALS_KEY))):
             self._grow(growth)
 
     def take(self, message: CellsMessage, wall_ms: int) -> None:
@@ -180,7 +187,11 @@ class Rollup:
         """Return the position, the changelog records of what changed, and the marker to write after them."""
         self._expire()
         marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restater.told)
-        return self.position, self._cells.take_unsaved(self.position), (MARKER_KEY, pack(self.position, marker))
+        records = self._cells.take_unsaved(self.position)
+        goals = self._goals.unsaved() if self._goals is not None else None
+        if goals is not None:
+            records.append((GOALS_KEY, pack(self.position, goals)))
+        return self.position, records, (MARKER_KEY, pack(self.position, marker))
 
     def history(self, wall_ms: int) -> History | None:
         """Return what changed of the trends since the last time; None before there is anything to say."""
@@ -204,7 +215,10 @@ class Rollup:
         """Add what a cell grew by to its series."""
         key = growth.key
         series = self._series(key.dims)
-        series.change(Change(key.resolution, growth.start_ms, growth.delta))
+        change = Change(key.resolution, growth.start_ms, growth.delta)
+        series.change(change)
+        if self._goals is not None and series.grouping == GROUPING:
+            self._goals.pass_by(key.dims, change)
         if key.resolution == _ALL:
             series.revisions[key.partition] = growth.fence
         self._changed[key.dims] = None

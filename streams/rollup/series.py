@@ -119,9 +119,14 @@ class Timeline:
 
 
 class Series:
-    """One dimension key: its cells added up over the log partitions, and its window sums."""
+    """One dimension key: its cells added up over the log partitions, and its window sums.
 
-    __slots__ = ("_pending", "_present", "cells", "dimensions", "dims", "grouping", "revisions", "sums")
+    Attributes:
+        ever: Measures that were ever counted here, as far as the state and the messages after it tell. What a former
+            owner published is among them, though it may have been taken back since.
+    """
+
+    __slots__ = ("_pending", "_present", "cells", "dimensions", "dims", "ever", "grouping", "revisions", "sums")
 
     def __init__(self, dims: str) -> None:
         self.dims = dims
@@ -132,6 +137,7 @@ class Series:
         self.revisions: dict[int, int] = {}
         self._pending: list[Change] = []
         self._present: set[str] = set()
+        self.ever: set[str] = set()
 
     @property
     def total(self) -> Sums:
@@ -151,6 +157,8 @@ class Series:
             cell = cells[change.start_ms] = {}
         for measure, delta in change.delta.items():
             cell[measure] = cell.get(measure, 0) + delta
+        if change.resolution == _ALL:
+            self.ever.update(change.delta)
         self._pending.append(change)
 
     def settle(self, timeline: Timeline) -> dict[int, set[str]]:

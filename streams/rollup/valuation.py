@@ -10,15 +10,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.kpi import KpiValue, Quality, Unit, dims_key, parse_dims
-from schemas.windows import WINDOWS
+from schemas.kpi import dims_key
 from streams.publication import Published
-from streams.rollup.goals import GROUPING, Goals
+from streams.rollup.content import Content, Stamp, kpi_value
+from streams.rollup.goal_series import GoalSeries
+from streams.rollup.goals import GROUPING
 from streams.rollup.series import Series, Timeline
-from streams.rollup.upstream import RollupRules
-from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi
+from streams.rollup.values import KpisOfWindows, WindowKpi
 from streams.rollup.worklist import Work
-from streams.time import Span, iso
 
 CLASSES: Final = "\0abc_class"
 """In place of a dimension key: the classes that the global series is split into."""
@@ -27,29 +26,12 @@ _CLASS_GROUPING: Final = "abc_class"
 _json: Final = msgspec.json.Encoder()
 
 
-class Stamp(NamedTuple):
-    """What all values of a publication have in common."""
-
-    watermark: str | None
-    quality: Quality
-    emitted_at: str
-
-
-class _Content(NamedTuple):
-    """What makes a value another one than that published before."""
-
-    computed: Computed
-    before: Computed | None
-    span: Span
-    rank: int | None = None
-
-
 class _Ranked(NamedTuple):
     """A series in a ranking."""
 
     kpi: WindowKpi
     series: Series
-    content: _Content
+    content: Content
 
 
 class Valuation:
@@ -57,7 +39,6 @@ class Valuation:
 
     Args:
         kpis: The KPIs of every grouping.
-        rules: The reporting currency.
         timeline: The windows at present.
         series: The owner's series, by dimension key.
         goals: Of the owner of the global series; the others have none.
@@ -67,23 +48,19 @@ class Valuation:
     def __init__(
         self,
         kpis: Mapping[str, KpisOfWindows],
-        rules: RollupRules,
         timeline: Timeline,
         series: Mapping[str, Series],
-        goals: Goals | None,
+        goals: GoalSeries | None,
         version_base: int = 0,
     ) -> None:
         self._kpis = {grouping: _published_kpis(of_windows) for grouping, of_windows in kpis.items()}
         self._timeline = timeline
         self._version_base = version_base
         self._series = series
-        self._published: dict[str, _Content] = {}
+        self._published: dict[str, Content] = {}
         self._rankings: dict[tuple[str, int], dict[str, _Ranked]] = {}
         self._reranked: dict[tuple[str, int], None] = {}
         self._goals = goals
-        self._goals_due = False
-        self._goals_published: dict[str, _Content] = {}
-        self._currency = rules.currency
         self.of_the_present = frozenset(
             grouping
             for grouping, windows in self._kpis.items()
@@ -95,13 +72,12 @@ class Valuation:
 
     def of_series(self, work: Work, stamp: Stamp) -> Iterator[Published]:
         """Return the values of one series that changed; rankings wait for :meth:`compared`."""
-        self._goals_due = True
         series = self._series[work.dims if work.dims != CLASSES else ""]
-        if self._goals is not None and series.grouping == GROUPING:
-            self._goals.note(series)
-            return
-        if work.forced and not work.dims:
-            self._goals_published = {}
+        if self._goals is not None:
+            self._goals.renew(everything=bool(work.forced and not work.dims))
+            if series.grouping == GROUPING:
+                self._goals.note(series)
+                return
         kpis = self._kpis.get(series.grouping if work.dims != CLASSES else _CLASS_GROUPING)
         if kpis is None:
             return
@@ -111,12 +87,12 @@ class Valuation:
                 if changed is not None and kpi.measures.isdisjoint(changed):
                     continue
                 key = _key(kpi, series)
-                if series.dims and key not in self._published and not kpi.exists(series.total):
+                if series.dims and key not in self._published and not kpi.exists(series.ever):
                     continue
                 if index in work.forced:
                     self._published.pop(key, None)
                 before = kpi.compute(previous, None) if previous is not None else None
-                content = _Content(kpi.compute(current, previous), before, self._timeline.windows[index].span)
+                content = Content(kpi.compute(current, previous), before, self._timeline.windows[index].span)
                 yield from self._changed(key, kpi, series, index, content, stamp)
 
     def compared(self, now_ms: int, stamp: Stamp) -> Iterator[Published]:
@@ -124,19 +100,18 @@ class Valuation:
         reranked, self._reranked = self._reranked, {}
         for place in reranked:
             yield from self._ranks(self._rankings[place], stamp)
-        if self._goals is not None and self._goals_due and (self._goals or self._goals_published):
-            yield from self._goal_values(self._goals, now_ms, stamp)
-        self._goals_due = False
+        if self._goals is not None:
+            yield from self._goals.values(self._series, self._timeline, now_ms, stamp)
 
     def _changed(
-        self, key: str, kpi: WindowKpi, series: Series, window: int, content: _Content, stamp: Stamp
+        self, key: str, kpi: WindowKpi, series: Series, window: int, content: Content, stamp: Stamp
     ) -> Iterator[Published]:
         if kpi.kpi.ranked:
             self._rank(kpi, series, window, content)
         elif self._published.get(key) != content:
             yield self._publish(key, kpi, series, content, stamp)
 
-    def _rank(self, kpi: WindowKpi, series: Series, window: int, content: _Content) -> None:
+    def _rank(self, kpi: WindowKpi, series: Series, window: int, content: Content) -> None:
         place = (kpi.kpi.name, window)
         ranking = self._rankings.setdefault(place, {})
         ranking[series.dims] = _Ranked(kpi, series, content)
@@ -154,42 +129,18 @@ class Valuation:
             if self._published.get(key) != found:
                 yield self._publish(key, kpi, series, found, stamp)
 
-    def _publish(self, key: str, kpi: WindowKpi, series: Series, content: _Content, stamp: Stamp) -> Published:
+    def _publish(self, key: str, kpi: WindowKpi, series: Series, content: Content, stamp: Stamp) -> Published:
         self._published[key] = content
         dimensions = series.dimensions
         if kpi.member:
             dimensions = {**dimensions, kpi.kpi.class_of: kpi.member}
         revision = self._version_base + series.revision
-        value = _value(kpi.kpi.name, kpi.window, dimensions, kpi.kpi.unit, kpi.currency, content, revision, stamp)
+        value = kpi_value(kpi.kpi.name, kpi.window, dimensions, kpi.kpi.unit, kpi.currency, content, revision, stamp)
         if kpi.kpi.ranked:
             value = msgspec.structs.replace(value, rank=content.rank)
         if kpi.kpi.lowest:
             value = msgspec.structs.replace(value, label=content.computed.label)
         return Published(key, kpi.kpi.name, kpi.window, dims_key(dimensions), value, _json.encode(value))
-
-    def _goal_values(self, goals: Goals, now_ms: int, stamp: Stamp) -> Iterator[Published]:
-        """Return what changed of goals; what is no goal any more is unknown, once."""
-        said: dict[str, _Content] = {}
-        revision = self._version_base + self._series[""].revision
-        for kpi, window, dimensions, computed, unit in goals.values(self._series, self._timeline, now_ms):
-            name, dims = WINDOWS[window], dims_key(dimensions)
-            key = f"{kpi}|{name}|{dims}"
-            said[key] = content = _Content(computed, None, self._timeline.windows[window].span)
-            if self._goals_published.get(key) != content:
-                yield self._published_goal(key, dimensions, unit, content, revision, stamp)
-        for key in self._goals_published.keys() - said.keys():
-            _, window_name, dims = key.split("|")
-            content = _Content(UNKNOWN, None, self._timeline.windows[WINDOWS.index(window_name)].span)
-            yield self._published_goal(key, parse_dims(dims), "ratio", content, revision, stamp)
-        self._goals_published = said
-
-    def _published_goal(
-        self, key: str, dimensions: Mapping[str, str], unit: Unit, content: _Content, revision: int, stamp: Stamp
-    ) -> Published:
-        kpi, window, dims = key.split("|")
-        currency = self._currency if unit == "money" else None
-        value = _value(kpi, window, dimensions, unit, currency, content, revision, stamp)
-        return Published(key, kpi, window, dims, value, _json.encode(value))
 
 
 def _published_kpis(of_windows: KpisOfWindows) -> KpisOfWindows:
@@ -201,37 +152,3 @@ def _key(kpi: WindowKpi, series: Series) -> str:
     if kpi.member:
         return f"{kpi.kpi.name}|{kpi.window}|{kpi.kpi.class_of}={kpi.member}"
     return f"{kpi.kpi.name}|{kpi.window}|{series.dims}"
-
-
-def _value(
-    kpi: str,
-    window: str,
-    dimensions: Mapping[str, str],
-    unit: Unit,
-    currency: str | None,
-    content: _Content,
-    revision: int,
-    stamp: Stamp,
-) -> KpiValue:
-    value, numerator, denominator, _ = content.computed
-    before = content.before.value if content.before is not None else None
-    difference = value - before if value is not None and before is not None else None
-    return KpiValue(
-        kpi=kpi,
-        window=window,
-        dimensions=dict(dimensions),
-        value=value,
-        unit=unit,
-        currency=currency,
-        numerator=numerator,
-        denominator=denominator,
-        window_start=iso(content.span.start_ms) if window != "all" else None,
-        window_end=iso(content.span.end_ms),
-        previous=before,
-        difference=difference,
-        change=difference / before if difference is not None and before else None,
-        watermark=stamp.watermark,
-        revision=revision,
-        quality=stamp.quality,
-        emitted_at=stamp.emitted_at,
-    )

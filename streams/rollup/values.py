@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -104,9 +104,13 @@ class WindowKpi:
         self.has_levels = any(mode in (_LEVEL, _START, _EVERY) for _, factors in terms for mode, _ in factors)
         self._evaluate = self._evaluation()
 
-    def exists(self, total: Sums) -> bool:
-        """Tell whether an event of the KPI's measures ever had the series' dimension value."""
-        return any(total.get(count) for count in self._presence)
+    def exists(self, ever: Container[str]) -> bool:
+        """Tell whether an event of the KPI's measures ever had the series' dimension value.
+
+        Args:
+            ever: Measures that were ever counted there.
+        """
+        return any(count in ever for count in self._presence)
 
     def compute(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         """Return the KPI of an interval; ``previous`` is the interval before, which only growth needs."""

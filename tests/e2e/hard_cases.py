@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
+from schemas.rows import EVENT_TYPES
 from schemas.windows import DAY_MS, HOUR_MS
 from streams.simulator import SimulatedEvent
 from tests.oracle.events import instant_ms
@@ -154,3 +155,78 @@ def _of_months(day: date, period: str, months: int) -> Iterator[tuple[datetime, 
 
 def _at(day: date, hour: int = 12) -> datetime:
     return datetime(day.year, day.month, day.day, hour)
+
+
+class Properties(NamedTuple):
+    """What makes a history hard: how many messages, and how many of them are of which sort."""
+
+    messages: int
+    events: int
+    accounts: int
+    event_types: int
+    days: float
+    out_of_order: int
+    late_by_days: int
+    late_by_weeks: int
+    amended_before_the_win: int
+    amended_after_it: int
+    returned: int
+    reassigned: int
+    goals: int
+    goals_changed: int
+    goals_withdrawn: int
+    parents: int
+
+
+def properties_of(messages: Sequence[SimulatedEvent]) -> Properties:
+    """Describe messages that are in the order of sending."""
+    events: dict[str, Event] = {}
+    newest_ms, out_of_order, late = 0, 0, [0, 0]
+    won_ms: dict[object, int] = {}
+    for message in messages:
+        at_ms = happened_ms(message)
+        out_of_order += at_ms < newest_ms
+        for place, days in enumerate((1, 7)):
+            late[place] += at_ms < newest_ms - days * DAY_MS
+        newest_ms = max(newest_ms, at_ms)
+        events[str(message.event["event_id"])] = {**message.event, "at_ms": at_ms}
+        if message.event["event_type"] == "deal.won":
+            won_ms[message.event["deal_id"]] = min(at_ms, won_ms.get(message.event["deal_id"], at_ms))
+
+    def of(event_type: str) -> list[Event]:
+        return [event for event in events.values() if event["event_type"] == event_type]
+
+    amended, targets = of("deal.amended"), of("target.set")
+    after = [event for event in amended if event["at_ms"] > won_ms.get(event["deal_id"], newest_ms)]
+    set_once = {event["target_id"] for event in targets}
+    return Properties(
+        messages=len(messages),
+        events=len(events),
+        accounts=len({event["account_id"] for event in events.values() if "account_id" in event}),
+        event_types=len({event["event_type"] for event in events.values()}),
+        days=round((newest_ms - min(map(happened_ms, messages))) / DAY_MS, 1),
+        out_of_order=out_of_order,
+        late_by_days=late[0],
+        late_by_weeks=late[1],
+        amended_before_the_win=len(amended) - len(after),
+        amended_after_it=len(after),
+        returned=len(of("deal.returned")),
+        reassigned=len(of("deal.reassigned")),
+        goals=len(set_once),
+        goals_changed=len(targets) - len(set_once),
+        goals_withdrawn=sum(event.get("withdrawn") is True for event in targets),
+        parents=len({event["parent"] for event in targets if event.get("parent")}),
+    )
+
+
+def assert_hard(found: Properties, accounts: int) -> None:
+    """Check that a history is what it is meant to be: 90 days of everything."""
+    assert found.event_types == len(EVENT_TYPES)
+    assert found.days >= 90
+    assert found.accounts >= accounts
+    assert found.messages - found.events > 100, "duplicates"
+    assert found.out_of_order > found.messages / 10
+    assert min(found.late_by_days, found.late_by_weeks) > 100
+    corrections_ = (found.amended_before_the_win, found.amended_after_it, found.returned, found.reassigned)
+    assert min(corrections_) > 20
+    assert min(found.goals_changed, found.goals_withdrawn, found.parents) > 5

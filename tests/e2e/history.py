@@ -25,10 +25,26 @@ from tests.exactness import is_retained
 from tests.oracle import KpiValue, OracleSettings, cells, values_of, world_of
 from tests.oracle.cells import CellKey
 from tests.oracle.events import instant_ms
+from tests.oracle.slices import Trend, points
+from tests.oracle.targets import current_goals
+from tests.oracle.tracks import Tracks
 
 START_MS: Final = 1_697_760_000_000  # 2023-10-20: the history crosses the end of summer time, a quarter and a year
 ZONE: Final = "America/New_York"
 RATES: Final = {"EUR": "1.08", "JPY": "0.0067"}
+TRENDS: Final[tuple[Trend, ...]] = (
+    ("revenue", "", "1d"),
+    ("revenue", "team=t-north", "1d"),
+    ("win_rate", "", "1d"),
+    ("open_pipeline", "", "1d"),
+    ("open_deals", "rep=r-02,stage=negotiation", "1d"),
+    ("active_customers", "source=web", "1d"),
+    ("cohort_conversion", "", "1d"),
+    ("sales_cycle_p90", "", "1d"),
+    ("calls", "", "1h"),
+    ("stuck_leads", "", "1h"),
+    ("leads_created", "channel=phone", "1h"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ class History:
             zone=self.zone,
             currencies=(Currency("EUR", 0.2, 1.08), Currency("JPY", 0.1, 0.0067, digits=0)),
             duplicate_share=0.02,
-            disorder_s=30.0,
+            disorder_s=900.0 if self.hard else 30.0,
             late_share=0.02,
             late_s=self.late_days * 86_400,
             time_format="mixed",
@@ -83,11 +99,17 @@ class Truth(NamedTuple):
         newest_ms: Its newest event.
         cells: Cells that are within their retention then.
         kpis: Every series of every KPI in force.
+        trends: What the series of `TRENDS` were in each hour or day, by its start.
+        wins: Event ids of all sales.
+        goals: Kinds of the goals that run then.
     """
 
     newest_ms: int
     cells: dict[CellKey, dict[str, int]]
     kpis: dict[str, KpiValue]
+    trends: dict[Trend, dict[int, KpiValue]]
+    wins: set[str]
+    goals: set[str]
 
 
 def truth_of(history: History) -> Truth:
@@ -98,7 +120,15 @@ def truth_of(history: History) -> Truth:
     world = world_of(events, settings, newest_ms + 1)
     added = cells(world.found, settings)
     kept = {key: sums for key, sums in added.items() if is_retained(key[1], key[2], newest_ms)}
-    return Truth(newest_ms, kept, values_of(world))
+    tracks = Tracks(world.found)
+    return Truth(
+        newest_ms,
+        kept,
+        values_of(world),
+        {trend: points(trend, tracks, settings, world.now_ms) for trend in TRENDS},
+        {sale.won.order[2] for account in world.accounts for sale in account.sales},
+        {goal.kind for goal in current_goals(world.without_account, settings, world.now_ms)},
+    )
 
 
 @contextmanager
@@ -110,7 +140,26 @@ def computing(history: History) -> Iterator[Future[Truth]]:
 
 def settings_of_history(zone: str = ZONE) -> dict[str, Mapping[str, object]]:
     """The settings by which the product computes what `truth_of` does."""
-    return {"time": {"clock": "event", "zone": zone}, "money": {"currency": "USD", "rates": RATES}}
+    return {
+        "time": {"clock": "event", "zone": zone},
+        "money": {"currency": "USD", "rates": RATES},
+        "wall": {"pages": _pages()},
+    }
+
+
+def _pages() -> list[dict[str, object]]:
+    """Two pages of trends: what they show has a history."""
+    tiles = [
+        {
+            "kind": "trend",
+            "kpi": kpi,
+            "window": {"1h": "today", "1d": "30d"}[step],
+            "where": [part.replace("=", ":") for part in dims.split(",") if part],
+            "size": 1,
+        }
+        for kpi, dims, step in TRENDS
+    ]
+    return [{"title": f"Page {start}", "tiles": tiles[start : start + 8]} for start in range(0, len(tiles), 8)]
 
 
 async def send(settings: Settings, messages: Iterator[SimulatedEvent]) -> int:

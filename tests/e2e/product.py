@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -180,8 +180,15 @@ def _environment() -> dict[str, str]:
     return {"PYTHONPATH": str(PROJECT)}
 
 
-def _toml(name: str, table: Mapping[str, Any]) -> str:
-    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+def _toml(name: str, table: Mapping[str, Any], header: str = "[{}]") -> str:
     nested = {key: value for key, value in table.items() if isinstance(value, Mapping)}
-    lines = [f"[{name}]", *(f"{key} = {json.dumps(msgspec.to_builtins(value))}" for key, value in plain.items())]
-    return "\n".join(lines) + "\n" + "".join(_toml(f"{name}.{key}", value) for key, value in nested.items())
+    several = {key: value for key, value in table.items() if _is_list_of_tables(value)}
+    plain = {key: value for key, value in table.items() if key not in nested and key not in several}
+    lines = [header.format(name), *(f"{key} = {json.dumps(msgspec.to_builtins(v))}" for key, v in plain.items())]
+    tables = [_toml(f"{name}.{key}", value) for key, value in nested.items()]
+    tables += [_toml(f"{name}.{key}", each, "[[{}]]") for key, value in several.items() for each in value]
+    return "\n".join(lines) + "\n" + "".join(tables)
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, Sequence) and any(isinstance(each, Mapping) for each in value)

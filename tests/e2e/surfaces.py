@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -15,7 +13,6 @@ from redis.asyncio import Redis
 
 from agents.kafka import ConsumerRecord, TopicPartition, begin_offsets, committed_offsets, end_offsets, read_to_end
 from agents.topics import intake_group
-from schemas.catalogue import KPIS
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
 from schemas.windows import RESOLUTIONS, WINDOWS
@@ -24,6 +21,7 @@ from streams.fold.cells import parse_place
 from streams.plan import Plan
 from tests.e2e.history import Truth
 from tests.e2e.product import Process
+from tests.e2e.samples import from_metrics, wrong_samples
 from tests.exactness import compared_cells
 from tests.oracle import cell_differences, kpi_differences
 from tests.oracle.cells import CellKey
@@ -33,9 +31,6 @@ Payloads = dict[str, bytes]
 
 _slices: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
 _markers: Final = msgspec.msgpack.Decoder(Marker)
-_UNITS: Final = {kpi.name: kpi.unit for kpi in KPIS}
-_SAMPLE: Final = re.compile(r"^(salespulse_[a-z0-9_]+)\{(.*)\} (\S+)$", re.MULTILINE)
-_LABEL: Final = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
 
 # Kafka: cells, markers, offsets
@@ -146,36 +141,35 @@ async def from_latest(settings: Settings) -> Payloads:
     return {record.key.decode(): record.value for records in partitions for record in records}
 
 
-async def from_metrics(workers: Iterable[Process]) -> tuple[dict[str, float], list[str]]:
-    """Samples of all workers by name and labels, and which of them two workers have."""
-    samples: dict[str, float] = {}
-    twice: list[str] = []
-    for worker in workers:
-        text = (await worker.get("/metrics") or b"").decode()
-        for name, labels, value in _SAMPLE.findall(text):
-            if "window=" not in labels:
-                continue
-            sample = _sample(name, dict(_LABEL.findall(labels)))
-            if sample in samples:
-                twice.append(f"metrics: {sample}: shown by two workers")
-            samples[sample] = float(value)
-    return samples, twice
+class Comparison(NamedTuple):
+    """How much there was to compare on each surface, and what is wrong."""
+
+    counts: dict[str, int]
+    wrong: list[str]
 
 
-async def wrong_values(truth: Truth, settings: Settings, wall: Process, workers: Iterable[Process]) -> list[str]:
-    """What is wrong with the values on any surface; empty when all surfaces carry the same JSON, and that is right."""
+async def compare_values(truth: Truth, settings: Settings, wall: Process, workers: Iterable[Process]) -> Comparison:
+    """Compare every surface with the oracle: all must carry the same JSON, and that must be right.
+
+    The KPI topic keeps keys of series that are no more; those must be empty.
+    """
     live, api, latest = await from_redis(settings), await from_api(wall), await from_latest(settings)
     samples, lines = await from_metrics(workers)
-    for name, payloads in (("redis", live), ("api", api), ("latest", latest)):
+    surfaces = {"redis": live, "api": api, "latest": latest}
+    for name, payloads in surfaces.items():
         values = {key: orjson.loads(payload) for key, payload in payloads.items()}
         lines += [f"{name}: {line}" for line in kpi_differences(truth.kpis, values)]
-    for name, payloads in (("api", api), ("latest", latest)):
+    lines += [f"api: {key}: not the same series as in redis" for key in live.keys() ^ api.keys()]
+    for name in ("api", "latest"):
         lines += [
-            f"{name}: {key}: {payloads.get(key)!r}, but redis has {payload!r}"
+            f"{name}: {key}: {surfaces[name].get(key)!r}, but redis has {payload!r}"
             for key, payload in live.items()
-            if payloads.get(key) != payload
+            if surfaces[name].get(key) != payload
         ]
-    return [*lines, *await _wrong_rankings(settings, live), *_wrong_samples(live, samples)]
+    known = {key: payload for key, payload in live.items() if key in truth.kpis}
+    lines += [*await _wrong_rankings(settings, live), *wrong_samples(known, samples)]
+    counts = {"oracle": len(truth.kpis), **{name: len(found) for name, found in surfaces.items()}}
+    return Comparison(counts | {"metrics": len(samples)}, lines)
 
 
 def falling_versions(entries: Iterable[tuple[str, bytes]]) -> list[str]:
@@ -224,44 +218,6 @@ async def _wrong_rankings(settings: Settings, live: Payloads) -> list[str]:
         for name in sorted({*expected, *found})
         if found.get(name) != expected.get(name)
     ]
-
-
-def _wrong_samples(live: Payloads, samples: Mapping[str, float]) -> Iterator[str]:
-    """Compare `/metrics` with values, by the names of interfaces.md."""
-    expected = dict(_expected_samples(orjson.loads(payload)) for payload in live.values())
-    parts = dict(pair for payload in live.values() for pair in _expected_parts(orjson.loads(payload)))
-    for sample, value in (expected | parts).items():
-        if sample not in samples:
-            yield f"metrics: {sample}: missing, redis has {value}"
-        elif samples[sample] != value and not (math.isnan(samples[sample]) and math.isnan(value)):
-            yield f"metrics: {sample}: {samples[sample]}, but redis has {value}"
-
-
-def _expected_samples(value: Mapping[str, Any]) -> tuple[str, float]:
-    suffix = {"ratio": "_ratio", "seconds": "_seconds"}.get(value["unit"], "")
-    name = f"salespulse_{value['kpi'].removesuffix(suffix)}{suffix}{_by(value)}"
-    currency = {"currency": value["currency"]} if value["unit"] == "money" else {}
-    return _sample(name, {"window": value["window"], **currency, **value["dimensions"]}), _number(value["value"])
-
-
-def _expected_parts(value: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    if value["unit"] == "ratio":
-        for part in ("numerator", "denominator"):
-            name = f"salespulse_{value['kpi']}_{part}{_by(value)}"
-            currency = {"currency": value["currency"]} if _UNITS[value["kpi"]] == "money" else {}
-            yield _sample(name, {"window": value["window"], **currency, **value["dimensions"]}), _number(value[part])
-
-
-def _by(value: Mapping[str, Any]) -> str:
-    return "_by_" + "_".join(sorted(value["dimensions"])) if value["dimensions"] else ""
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _sample(name: str, labels: Mapping[str, str]) -> str:
-    return f"{name} {sorted(labels.items())}"
 
 
 def _key_of(value: Mapping[str, Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,29 +14,40 @@ from typing import Any
 import pytest
 
 from agents.brokers import Broker, RedisServer
-from schemas.rows import EVENT_TYPES
+from schemas.catalogue import KPIS
+from streams.simulator import SimulatedEvent
+from tests.e2e.hard_cases import assert_hard, properties_of
 from tests.e2e.history import History, Truth, computing, send, settings_of_history
 from tests.e2e.product import Installation, Process, installed
 from tests.e2e.surfaces import (
     Checkpoints,
     checkpoints,
+    compare_values,
     falling_versions,
     is_settled,
     seen_by_readers,
     stored_cells,
     wrong_cells,
-    wrong_values,
 )
+from tests.e2e.told import moment_ids, wrong_histories, wrong_moments
 
 _SHOWN = 12
-_ONE_WORKER = History(seed=20_231_114, count=100_000, days=110)
-_TWO_WORKERS = History(seed=7, count=100_000, days=100)
+_WORD = re.compile(r"^\w+")
+_WHERE = re.compile(r"\|(\w+)\||: (\w+) is ")
+_ONE_WORKER = History(seed=20_231_114, count=30_000, days=100, late_days=14, hard=True)
+# It ends in the morning after the day of 23 hours, 31 March 2024, so that day is the previous one of today.
+_TWO_WORKERS = History(
+    seed=7, count=20_000, days=88, start_ms=1_702_771_200_000, zone="Europe/Berlin", late_days=14, hard=True
+)
 
 
 @pytest.fixture
-def product(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
+def product(
+    request: pytest.FixtureRequest, kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Path
+) -> Iterator[Installation]:
+    history: History = request.param
     tables: dict[str, Any] = {
-        **settings_of_history(),
+        **settings_of_history(history.zone),
         "kafka": {"partitions": 4, "source_partitions": 4, "session_timeout": "5s"},
         "pipeline": {"checkpoint_interval": "1s"},
         "metrics": {"max_series": 1_000_000},
@@ -55,21 +68,20 @@ class Clock:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("product", [_ONE_WORKER], indirect=True, ids=["New York"])
 async def test_one_worker_killed_in_the_middle_loses_and_doubles_nothing(product: Installation) -> None:
     clock = Clock(_ONE_WORKER)
     with computing(_ONE_WORKER) as truth:
         await product.run("topics", "create")
         worker = product.start("worker")
-        sending = asyncio.create_task(_send(product, _ONE_WORKER, clock))
-        taken = await _until_taken(product, worker, _ONE_WORKER.count // 2)
-        worker.kill()
-        await _say_killed(product, taken, _ONE_WORKER, clock)
+        rest, _ = await _killed_in_the_middle(product, worker, _messages(_ONE_WORKER, 2_000, clock), clock)
         worker = product.start("worker")
-        await sending
+        await _send(product, rest, clock)
         await _assert_exact(product, [worker], truth, clock)
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("product", [_TWO_WORKERS], indirect=True, ids=["Berlin"])
 async def test_of_two_workers_one_is_killed_and_the_other_takes_over(product: Installation) -> None:
     clock = Clock(_TWO_WORKERS)
     with computing(_TWO_WORKERS) as truth:
@@ -78,10 +90,9 @@ async def test_of_two_workers_one_is_killed_and_the_other_takes_over(product: In
         for worker in workers:
             await worker.until_ready()
         clock.say("both workers are ready")
-        sending = asyncio.create_task(_send(product, _TWO_WORKERS, clock))
-        taken = await _until_taken(product, workers[0], _TWO_WORKERS.count // 4)
-        workers[0].kill()
-        at_kill = await _say_killed(product, taken, _TWO_WORKERS, clock)
+        messages = _messages(_TWO_WORKERS, 1_000, clock)
+        rest, at_kill = await _killed_in_the_middle(product, workers[0], messages, clock)
+        sending = asyncio.create_task(_send(product, rest, clock))
 
         async def goes_on_everywhere() -> bool:
             found = await checkpoints(product.settings)
@@ -93,35 +104,45 @@ async def test_of_two_workers_one_is_killed_and_the_other_takes_over(product: In
         await _assert_exact(product, workers[1:], truth, clock)
 
 
-async def _send(product: Installation, history: History, clock: Clock) -> None:
+def _messages(history: History, accounts: int, clock: Clock) -> list[SimulatedEvent]:
     messages = list(history.messages())
-    kinds = {message.event["event_type"] for message in messages}
-    assert kinds == set(EVENT_TYPES), f"seed {history.seed} has no {set(EVENT_TYPES) - kinds}"
-    assert len({message.event["event_id"] for message in messages}) < history.count, "no duplicates"
-    assert await send(product.settings, iter(messages)) == history.count
-    clock.say("all is sent")
+    found = properties_of(messages)
+    clock.say(f"{found}")
+    assert_hard(found, accounts)
+    return messages
 
 
-async def _until_taken(product: Installation, worker: Process, count: int) -> int:
-    """Wait until so many events are taken in, and something is durable."""
-    taken = 0
+async def _send(product: Installation, messages: Sequence[SimulatedEvent], clock: Clock) -> None:
+    assert await send(product.settings, iter(messages)) == len(messages)
+    clock.say(f"{len(messages)} messages are sent")
 
-    async def enough_taken() -> bool:
+
+async def _killed_in_the_middle(
+    product: Installation, worker: Process, messages: list[SimulatedEvent], clock: Clock
+) -> tuple[list[SimulatedEvent], Checkpoints]:
+    """Kill a worker that has made something durable and folded more; returns what is still to be sent."""
+    part = len(messages) // 3
+    await _send(product, messages[:part], clock)
+
+    async def durable() -> bool:
+        return await is_settled(product.settings)
+
+    await worker.until(durable, deadline_s=60)
+    before = taken = await worker.events_taken()
+    await _send(product, messages[part : 2 * part], clock)
+
+    async def goes_on() -> bool:
         nonlocal taken
         taken = await worker.events_taken()
-        return taken >= count and max((await checkpoints(product.settings)).fences) >= 0
+        return taken > before and not (await checkpoints(product.settings)).complete
 
-    await worker.until(enough_taken, deadline_s=60)
-    return taken
-
-
-async def _say_killed(product: Installation, taken: int, history: History, clock: Clock) -> Checkpoints:
-    assert taken < history.count, "the worker was killed too late"
+    await worker.until(goes_on, deadline_s=60)
+    worker.kill()
     found = await checkpoints(product.settings)
-    clock.say(f"killed with {taken} events taken in; {found}")
+    clock.say(f"killed with {taken - before} more events taken in than the {before} that were durable; {found}")
     assert max(found.fences) >= 0, "the worker was killed before its first checkpoint"
     assert not found.complete, "there is nothing left to be replayed"
-    return found
+    return messages[2 * part :], found
 
 
 async def _assert_exact(
@@ -140,19 +161,26 @@ async def _assert_exact(
     clock.say("the worker says it is ready")
     truth = await asyncio.wrap_future(computed)
     clock.say(f"the oracle has {len(truth.cells)} cells and {len(truth.kpis)} series")
+    assert_whole(truth)
     found = wrong_cells(truth, await stored_cells(settings))
     assert not found, _readable("cells", found)
+    compared: dict[str, int] = {}
 
     async def values_right() -> bool:
-        nonlocal found
-        found = await wrong_values(truth, settings, wall, workers)
+        nonlocal found, compared
+        compared, found = await compare_values(truth, settings, wall, workers)
+        found += await wrong_histories(truth, wall)
         return not found
 
     try:
-        await workers[0].until(values_right, deadline_s=30)
+        await workers[0].until(values_right, deadline_s=60)
     except AssertionError as error:
         raise AssertionError(f"{_readable('values', found)}\n{error}") from None
-    clock.say("every surface is right")
+    clock.say(f"every surface is right: {compared}, points of trends {sum(map(len, truth.trends.values()))}")
+    ids = await moment_ids(settings)
+    wrong = wrong_moments(truth, ids)
+    assert not wrong, _readable("moments", wrong)
+    clock.say(f"{len(ids)} moments were told, each once, {len(truth.wins)} of them wins")
     seen = 0
     async for reader, entries in seen_by_readers(settings):
         seen += len(entries)
@@ -162,6 +190,25 @@ async def _assert_exact(
     clock.say(f"of {seen} values that readers saw no version fell")
 
 
+def assert_whole(truth: Truth) -> None:
+    """Check that the oracle says something of every KPI in force, under each of its groupings, and not just nothing."""
+    groupings: dict[str, set[str]] = {}
+    telling = set()
+    for key, value in truth.kpis.items():
+        kpi, _, dims = key.split("|")
+        groupings.setdefault(kpi, set()).add(",".join(part.partition("=")[0] for part in dims.split(",")))
+        if value["value"]:
+            telling.add(kpi)
+    assert groupings == {kpi.name: set(kpi.groupings) for kpi in KPIS}
+    assert telling == set(groupings)
+    assert truth.goals == {"number", "currency", "boolean", "tasks"}
+    assert all(any(point["value"] for point in trend.values()) for trend in truth.trends.values())
+
+
 def _readable(what: str, lines: Sequence[str]) -> str:
+    """Say how many lines there are, where they are from (surface, window, field), and what the first ones are."""
+    sorts = Counter(
+        " ".join(_WORD.findall(line)[:1] + ["".join(found) for found in _WHERE.findall(line)[:2]]) for line in lines
+    )
     shown = "\n  ".join(lines[:_SHOWN])
-    return f"{what}: {len(lines)} differences\n  {shown}"
+    return f"{what}: {len(lines)} differences, {sorts.most_common(_SHOWN)}\n  {shown}"

@@ -59,7 +59,7 @@ def evaluate(catalogue: Iterable[Kpi], tracks: Tracks, settings: OracleSettings,
     """The values of KPIs whose measures are all in `tracks`."""
     all_windows = windows(now_ms, settings)
     return {
-        f"{kpi.name}|{window.name}|{dims}": _value(kpi, tracks, dims, window, settings)
+        f"{kpi.name}|{window.name}|{dims}": value_in(kpi, tracks, dims, window, settings)
         for kpi in catalogue
         for window in all_windows.values()
         for dims in series_of(kpi, tracks, window)
@@ -121,7 +121,8 @@ def scale_of(unit: str, settings: OracleSettings) -> int:
     return {"money": settings.minor_per_major, "score": 1000}.get(unit, 1)
 
 
-def _value(kpi: Kpi, tracks: Tracks, dims: str, window: Window, settings: OracleSettings) -> KpiValue:
+def value_in(kpi: Kpi, tracks: Tracks, dims: str, window: Window, settings: OracleSettings) -> KpiValue:
+    """The value of one series in one window."""
     scale = scale_of(kpi.unit, settings)
     is_ratio = kpi.denominator is not None or kpi.grows
 

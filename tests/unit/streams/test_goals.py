@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
+import pytest
+
 from schemas.kpi import KpiValue
 from schemas.settings import settings_from
+from schemas.wire import CellsMessage
 from tests.harness import PurePipeline
 from tests.unit.streams.rows import at
 
@@ -56,3 +59,84 @@ def test_a_withdrawal_need_say_no_more_than_that() -> None:
     said = values(pipeline, [withdrawal])
     assert attained(said, "g") == (None, None)
     assert said["target_attainment|mtd|"].value is None, "nor is it in any sum"
+    assert (said["target_projection|mtd|target=g"].unit, said["target_projection|mtd|"].currency) == ("money", "USD")
+
+
+class Owners:
+    """Owners of the global series one after the other: each reads back what the one before it stored."""
+
+    def __init__(self) -> None:
+        self.floor = floor()
+        self.stored: dict[bytes, bytes] = {}
+        self.since: list[CellsMessage] = []
+
+    def hear(self, *events: Event) -> None:
+        """Let the owner hear of events."""
+        self.floor.send(events)
+        self.floor.fold_all()
+        for message in self.floor.messages():
+            self.since.append(message)
+            self.floor.rollup.take(message, NOW)
+
+    def publish(self, now_ms: int = NOW) -> dict[str, KpiValue]:
+        found = self.floor.rollup.publication(now_ms)
+        return {value.key: value.value for value in found.values} if found else {}
+
+    def checkpoint(self) -> None:
+        _, records, marker = self.floor.rollup.checkpoint()
+        self.stored |= {key: value for key, value in (*records, marker) if value is not None}
+        self.since = []
+
+    def die(self) -> None:
+        """Hand over to the next, which hears again what came after the checkpoint."""
+        self.floor.rollup = self.floor.new_rollup()
+        self.floor.rollup.recover(self.stored, [], 0)
+        for message in self.since:
+            self.floor.rollup.take(message, NOW)
+
+
+@pytest.mark.parametrize("checkpoint_first", [True, False])
+def test_a_goal_whose_period_ends_while_nobody_is_there_is_unknown_afterwards(*, checkpoint_first: bool) -> None:
+    #  checkpoint?   goal is set, published   checkpoint?   dies   the week is over   the next one publishes
+    owners = Owners()
+    owners.hear(sale(250))
+    owners.hear(goal("week", value=1_000, period="week", start="2024-03-11"), goal("month", value=500))
+    assert attained(owners.publish(), "week", "wtd") == (0, 1_000)
+    if checkpoint_first:
+        owners.checkpoint()
+    owners.die()
+    said = owners.publish(at("2024-03-18 00:01"))
+    assert attained(said, "week", "wtd") == (None, None)
+    assert said["target_attainment|wtd|"].value is None
+    assert attained(said, "month") == (250, 500)
+    owners.hear(sale(1, "2024-03-18 00:00"))
+    owners.checkpoint()
+    owners.die()
+    assert "target_attainment|wtd|target=week" not in owners.publish(at("2024-03-18 00:01")), "that was said"
+
+
+@pytest.mark.parametrize("checkpoint_first", [True, False])
+def test_what_becomes_of_a_goal_before_the_next_owner_publishes_is_told(*, checkpoint_first: bool) -> None:
+    #  set, published   checkpoint?   withdrawn, moved to another period   dies before it publishes
+    owners = Owners()
+    owners.hear(goal("withdrawn", value=1_000), goal("moved", value=500))
+    owners.publish()
+    if checkpoint_first:
+        owners.checkpoint()
+    owners.hear(goal("withdrawn", "2024-03-05 08:00", withdrawn=True))
+    owners.hear(goal("moved", "2024-03-05 08:00", value=500, period="quarter", start="2024-01-01"))
+    owners.die()
+    said = owners.publish()
+    assert attained(said, "withdrawn") == (None, None)
+    assert attained(said, "moved") == (None, None)
+    assert attained(said, "moved", "qtd") == (0, 500)
+    assert said["target_attainment|mtd|"].value is None
+
+
+def test_a_goal_that_ended_long_before_the_last_owner_is_not_spoken_of() -> None:
+    owners = Owners()
+    owners.hear(goal("february", "2024-02-01 08:00", value=1, start="2024-02-01"), sale(1, "2024-03-12 10:00"))
+    owners.publish()
+    owners.checkpoint()
+    owners.die()
+    assert not {key for key in owners.publish() if "february" in key}

@@ -122,6 +122,17 @@ def test_when_the_lowest_is_another_one_the_series_of_the_old_one_is_gone() -> N
     assert labels == {"negotiation"}
 
 
+def test_where_a_goal_ends_has_a_currency_when_the_goal_is_in_money() -> None:
+    out = exporter()
+    money = sample(BY_NAME["target_projection"], "mtd", {"target": "g"}, Random(1))
+    publish(out, [money])
+    name = "salespulse_target_projection_by_target"
+    assert at(read(out.render()), name, window="mtd", target="g", currency="USD") == money.value
+    publish(out, [msgspec.structs.replace(money, unit="count", currency=None)])
+    labels = [dict(key) for found, key in read(out.render()) if found == name]
+    assert labels == [{"window": "mtd", "target": "g", "currency": ""}], "and none when it is in deals"
+
+
 def test_any_text_may_be_a_label() -> None:
     out = exporter()
     nasty = 'a\\b"c"\nd,{}= é'
@@ -141,7 +152,7 @@ def test_every_series_of_the_catalogue_is_there_and_nothing_else() -> None:
     facts = metric_facts(KPIS)
     for value in values:
         kpi = BY_NAME[value.kpi]
-        own = {"currency": "USD"} if kpi.unit == "money" else {"label": str(value.label)} if kpi.lowest else {}
+        own = {"currency": "USD"} if kpi.may_be_money else {"label": str(value.label)} if kpi.lowest else {}
         labels = {"window": value.window, **own, **value.dimensions}
         assert at(series, metric_name(kpi, value.dimensions), **labels) == value.value
     written = {names_in(name).pop() for name, _ in series if name.startswith("salespulse_")}

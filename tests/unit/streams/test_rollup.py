@@ -188,6 +188,21 @@ def test_a_rollup_read_back_says_the_same_and_goes_on_after_its_position() -> No
     assert after["leads_created|all|rep=r"].revision == 4
 
 
+@pytest.mark.parametrize("checkpoint_first", [True, False])
+def test_a_series_that_is_taken_back_while_nobody_is_there_is_published_empty(*, checkpoint_first: bool) -> None:
+    rollup = new_rollup("event")
+    rollup.take(message(1, 4), NOW)
+    stored = checkpointed(rollup)
+    rollup.take(message(1, 5, dims="rep=r"), NOW)
+    assert values(rollup)["leads_created|all|rep=r"].value == 1
+    stored |= checkpointed(rollup) if checkpoint_first else {}
+    again = new_rollup("event")
+    again.recover(stored, [], 0)
+    again.take(message(1, 5, dims="rep=r"), NOW)
+    again.take(message(0, 6, dims="rep=r"), NOW)
+    assert values(again)["leads_created|all|rep=r"].value == 0
+
+
 def test_a_checkpoint_holds_only_what_changed_and_the_marker_always() -> None:
     rollup = new_rollup()
     rollup.take(message(1, 4), NOW)
