@@ -13,12 +13,14 @@ from typing import Any, Final
 import msgspec
 
 from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
+from schemas.declare import Kpi
 from schemas.moments import Moment
 from schemas.restatements import Restatement
 from schemas.settings import Settings
 from schemas.wire import Win
 from streams.moments import Moments, won
 from streams.publication import Publication
+from streams.rollup.goals import standing_goals
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -32,13 +34,17 @@ class Outlet:
         settings: Names of the topics, and the reporting currency.
         producer: Its sends must be acknowledged by all replicas.
         celebrate: Told of the moments that are sent, for the wall.
+        kpis: Those in force; the targets of those of which less is better are nothing to celebrate.
     """
 
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer, celebrate: Celebrate) -> None:
+    def __init__(
+        self, settings: Settings, producer: AIOKafkaProducer, celebrate: Celebrate, kpis: Iterable[Kpi] = ()
+    ) -> None:
         self._settings = settings
         self._producer = producer
         self._celebrate = celebrate
-        self._moments = Moments()
+        limits = (kpi for kpi in kpis if kpi.better == "lower")
+        self._moments = Moments([name for kpi in limits for name, _ in standing_goals(kpi, settings.money.currency)])
         self._told: set[int] = set()
         self._pending: list[tuple[str, str, str, bytes]] = []
         self._celebrations: list[bytes] = []

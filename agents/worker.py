@@ -173,7 +173,7 @@ class Worker:
         kpi_producer = await self._producer("kpi")
         intake, redis = Intake(settings), RedisSink(settings)
         state_producer = await self._producer("state")
-        outlet = Outlet(settings, state_producer, redis.publish_moments)
+        outlet = Outlet(settings, state_producer, redis.publish_moments, plan.kpis)
         pipeline = Pipeline(settings, plan, state_producer, outlet, names)
         pipeline.on_lost = self._forget
         exporter = Exporter(settings, intake.counters, plan.kpis)

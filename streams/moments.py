@@ -6,7 +6,7 @@ and whoever sends them can tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from schemas.currencies import exponent
@@ -37,9 +37,14 @@ def won(win: Win, currency: str) -> Moment:
 
 
 class Moments:
-    """Ranks and goals of publications; remembers the best place of everybody in every period."""
+    """Ranks and goals of publications; remembers the best place of everybody in every period.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: Ids of goals that nobody celebrates: limits that are better not reached.
+    """
+
+    def __init__(self, quiet: Container[str] = ()) -> None:
+        self._quiet = quiet
         self._best: dict[str, int] = {}
 
     def known(self, moment_id: str) -> None:
@@ -56,8 +61,8 @@ class Moments:
             value = published.value
             if isinstance(value.rank, int) and value.window in _CONTESTS:
                 yield from self._rank(published, value.rank)
-            elif value.kpi == "target_attainment" and "target" in value.dimensions:
-                yield from _goal(published)
+            elif value.kpi == "target_attainment" and value.dimensions.keys() == {"target"}:
+                yield from () if value.dimensions["target"] in self._quiet else _goal(published)
 
     def _rank(self, published: Published, rank: int) -> Iterator[Moment]:
         """Celebrate the first three places, when somebody comes to a better one than before in the period."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -22,9 +23,12 @@ from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi, d
 from streams.time import Calendar
 from streams.worktime import WorkTime
 
-__all__ = ["GROUPING", "PREFIX", "GoalKey", "GoalValue", "Goals"]
+__all__ = ["GROUPING", "PREFIX", "GoalKey", "GoalValue", "Goals", "standing_goals"]
 
 GROUPING: Final = "target"
+RATIO: Final = "ratio"
+"""The kind of a goal that a ratio is to reach; only declarations of KPIs set such."""
+
 _WINDOW_OF: Final = {"day": "today", "week": "wtd", "month": "mtd", "quarter": "qtd", "year": "ytd"}
 _UNIT_OF: Final[Mapping[str, Unit]] = {"currency": "money"}
 
@@ -97,6 +101,7 @@ class Goals:
         self._calendar = calendar
         self._worktime = worktime
         self._goals: dict[str, Goal] = {}
+        self._standing = {name: goal for kpi in plan.kpis for name, goal in standing_goals(kpi, rules.currency)}
 
     def note(self, series: Series) -> None:
         """Take what a series of the grouping ``target`` says: the definition of its goal, or that there is none."""
@@ -109,15 +114,17 @@ class Goals:
 
     def values(self, series: Mapping[str, Series], timeline: Timeline, now_ms: int) -> Iterator[GoalValue]:
         """Return what is to be said of the goals whose period is the present one."""
-        if not (self._goals and self._of_goals):
+        known = {**self._standing, **self._goals}
+        if not (known and self._of_goals):
             return
-        goals = {name: goal for name, goal in sorted(self._goals.items()) if self._is_current(goal, now_ms)}
+        goals = {name: goal for name, goal in sorted(known.items()) if self._is_current(goal, now_ms)}
         present = _Present(goals, series, timeline)
         sums: dict[tuple[str, str, str], list[_Progress]] = {}
         for name, goal in goals.items():
             own = self._progress(name, present)
             for kpi in self._of_goals:
-                if GROUPING in kpi.groupings:
+                # A ratio does not grow with the period, so it has no pace and ends nowhere else.
+                if GROUPING in kpi.groupings and (goal.kind != RATIO or kpi.goal == "attainment"):
                     yield self._value(kpi, _window_of(goal), {GROUPING: name}, own, _unit_of(goal), present)
             if goal.kind == "currency":
                 sums.setdefault((goal.kpi or "", _window_of(goal), dims_key(goal.dimensions)), []).append(own)
@@ -151,6 +158,8 @@ class Goals:
         return [kpi for kpi in self._of_goals if kpi.summed == summed and grouping in kpi.groupings]
 
     def _is_current(self, goal: Goal, now_ms: int) -> bool:
+        if goal.start is None:
+            return True
         window = _window_of(goal)
         start_ms = self._calendar.period_start(window, self._start_ms(goal))
         return start_ms == self._calendar.period_start(window, now_ms - 1)
@@ -165,30 +174,50 @@ class Goals:
         # Without the goal itself among them, so that a circle of parents ends.
         others = present._replace(goals={other: found for other, found in present.goals.items() if other != name})
         children = {other: found for other, found in others.goals.items() if found.parent == name}
-        done = {other: self._progress(other, others) for other in children}
-        if children and goal.kind == "tasks":
-            return _Progress(sum(child.reached for child in done.values()), len(done))
-        if children and goal.kind == "boolean":
-            return _Progress(int(all(child.reached for child in done.values())), 1)
         if children:
-            total = _add(done[other] for other, child in children.items() if child.kind == goal.kind)
-            return _Progress(total.actual, value or total.value)
+            return self._rolled_up(goal, children, others)
         if goal.kind == "boolean":
             return _Progress(int(goal.done > 0), 1)
         if goal.kind == "tasks":
             return _Progress(goal.done, value)
+        if goal.kind == RATIO:
+            return self._ratio(goal, present)
         return _Progress(self._actual(goal.kpi or "", goal.dimensions, _window_of(goal), present), value)
+
+    def _rolled_up(self, goal: Goal, children: Mapping[str, Goal], present: _Present) -> _Progress:
+        """Return what the children of a goal make of it."""
+        done = {other: self._progress(other, present) for other in children}
+        if goal.kind == "tasks":
+            return _Progress(sum(child.reached for child in done.values()), len(done))
+        if goal.kind == "boolean":
+            return _Progress(int(all(child.reached for child in done.values())), 1)
+        total = _add(done[other] for other, child in children.items() if child.kind == goal.kind)
+        return _Progress(total.actual, round(goal.value) or total.value)
+
+    def _ratio(self, goal: Goal, present: _Present) -> _Progress:
+        """Return a ratio and its target over one another as integers: ``n / d`` over ``p / q`` is ``n q / d p``."""
+        computed = self._compute(goal.kpi or "", goal.dimensions, _window_of(goal), present)
+        if computed is None or computed.numerator is None or computed.denominator is None:
+            return _Progress(None, 0)
+        compiled = self._kpis[",".join(goal.dimensions), _window_of(goal), goal.kpi or ""]
+        target = Fraction(str(goal.value)) * scale_of(compiled.kpi.unit, self._currency)
+        return _Progress(computed.numerator * target.denominator, computed.denominator * target.numerator)
 
     def _actual(self, kpi: str, dimensions: Mapping[str, str], window: str, present: _Present) -> int | None:
         """Return the numerator of a KPI; 0 where nothing was counted yet, None where it is not counted at all."""
-        compiled: WindowKpi | None = self._kpis.get((",".join(dimensions), window, kpi))
-        if compiled is None:
+        if (",".join(dimensions), window, kpi) not in self._kpis:
             return None
+        computed = self._compute(kpi, dimensions, window, present)
+        return (computed.numerator or 0) if computed is not None else 0
+
+    def _compute(self, kpi: str, dimensions: Mapping[str, str], window: str, present: _Present) -> Computed | None:
+        """Return a KPI of a series; None where it is not counted, or nothing was counted yet."""
+        compiled: WindowKpi | None = self._kpis.get((",".join(dimensions), window, kpi))
         found = present.series.get(dims_key(dimensions))
-        if found is None:
-            return 0
+        if compiled is None or found is None:
+            return None
         sums, previous = found.window_sums(WINDOWS.index(window), present.timeline)
-        return compiled.compute(sums, previous).numerator or 0
+        return compiled.compute(sums, previous)
 
     def _value(
         self, kpi: Kpi, window: str, dimensions: Mapping[str, str], own: _Progress, unit: Unit, present: _Present
@@ -213,6 +242,17 @@ class Goals:
         if kpi.goal == "pace":
             return divide(actual * whole, value * elapsed)
         return divide(actual * whole, elapsed, scale_of(unit, self._currency))
+
+
+def standing_goals(kpi: Kpi, currency: str) -> Iterator[tuple[str, Goal]]:
+    """Return the goals that a KPI's declaration sets for every period, by their ids: ``{kpi}-{period}``."""
+    for period, target in kpi.targets.items():
+        value: int | float = target
+        kind = RATIO if kpi.is_ratio else "number"
+        if kind == "number":
+            kind = "currency" if kpi.unit == "money" else kind
+            value = round(Fraction(str(target)) * scale_of(kpi.unit, currency))
+        yield f"{kpi.name}-{period}", Goal(kind, period, None, kpi.name, {}, value)
 
 
 def _window_of(goal: Goal) -> str:
