@@ -10,13 +10,14 @@ import pytest
 
 from agents.cli.entry import _COMMANDS
 from schemas.catalogue import KPIS
+from schemas.catalogue.compose import catalogue_of
 from schemas.declare import Kpi
 from schemas.decode import decode
 from schemas.sections import Duration
 from schemas.settings import Settings, settings_from
 from streams.mapping.find import parse_mapping
 from streams.mapping.rows import map_csv
-from streams.plan import Plan
+from streams.plan import Plan, plan_of
 from tests.readme import README, block
 
 PROJECT = README.parent
@@ -70,6 +71,15 @@ def test_the_example_mapping_does_what_its_comments_say(tmp_path: Path) -> None:
             "amount": 123450,
         }
     ]
+
+
+def test_the_example_catalogue_is_accepted_by_the_engine(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(block("catalogue: example"))
+    catalogue = catalogue_of(settings_from({"catalogue": {"files": [str(path)]}}, "README.md"))
+    plan = plan_of(catalogue)
+    assert [kpi.name for kpi in plan.kpis if not kpi.row] == ["price_loss_share", "call_length_p90"]
+    assert plan.groupings["lost_on_price"] == {"", "rep", "industry", "industry,rep"}
 
 
 def test_the_example_kpi_is_accepted_by_the_engine() -> None:
