@@ -111,6 +111,10 @@ def _is_restated(kpi: WindowKpi, changed: set[str]) -> bool:
     return not (kpi.kpi.growth or kpi.member or "now_s" in kpi.measures or kpi.measures.isdisjoint(changed))
 
 
+def _touches(kpi: WindowKpi, event: Restated) -> bool:
+    return not kpi.measures.isdisjoint(name.partition("#")[0] for name in event.delta)
+
+
 def _sum_days(series: Series, span: Span, measures: frozenset[str], *, keyed: bool) -> Sums:
     """Add up day cells: of the measures, and if ``keyed`` of their keys."""
     sums: Sums = {}
@@ -130,6 +134,7 @@ def _restatement(
     partition: int, change: _Change, kpi: WindowKpi, span: Span, values: tuple[Computed, Computed], emitted_at: str
 ) -> Restatement:
     last = change.events[-1]
+    causes = [event for event in change.events if _touches(kpi, event)]
     before, after = (Stated(value, numerator, denominator) for value, numerator, denominator, _ in values)
     key = f"{kpi.kpi.name}|{kpi.window}|{change.series.dims}|{iso(span.start_ms)}"
     return Restatement(
@@ -143,7 +148,7 @@ def _restatement(
         currency=kpi.currency,
         before=before,
         after=after,
-        events=[Cause(event.event_id, EVENT_TYPES[event.kind], iso(event.at_ms)) for event in change.events[:_SHOWN]],
-        event_count=len(change.events),
+        events=[Cause(event.event_id, EVENT_TYPES[event.kind], iso(event.at_ms)) for event in causes[:_SHOWN]],
+        event_count=len(causes),
         emitted_at=emitted_at,
     )

@@ -79,6 +79,7 @@ def test_a_closed_day_changes_from_what_it_was_to_what_it_is(history: list[Event
             if window == "today" and key in was:
                 chain = told.get((kpi, window, dims, iso(start_ms)))
                 first, last = (chain[0].before, chain[-1].after) if chain else (None, None)
+                assert all(restatement.events and restatement.event_count for restatement in chain or ()), key
                 if first is not None and last is not None:
                     assert parts(was[key]) == (first.value, first.numerator, first.denominator), key
                     assert parts(value) == (last.value, last.numerator, last.denominator), key

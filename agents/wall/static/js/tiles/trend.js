@@ -78,9 +78,19 @@ export class TrendTile extends Tile {
     const name = (at) => (this.spec.step === "1h" ? clock(at, zone) : dayAndMonth(at, zone));
     setText(this.from, points.length ? name(points[0].start) : NBSP);
     setText(this.to, points.length ? (this.spec.step === "1h" ? "now" : "today") : NBSP);
-    const best = values.length ? points.reduce((one, other) => ((other.value ?? -Infinity) > (one.value ?? -Infinity) ? other : one)) : null;
-    fitText(this.exact, best ? [`best: ${short(best.value, this.unit, 1e6)}, ${name(best.start)}`, `best: ${short(best.value, this.unit, 1e6)}`] : [NBSP]);
+    const found = extreme(points, this.board.better[this.spec.kpis[0]] ?? "none");
+    const said = found && `${found.word}: ${short(found.point.value, this.unit, 1e6)}`;
+    fitText(this.exact, found ? [`${said}, ${name(found.point.start)}`, said] : [NBSP]);
   }
+}
+
+// The point that is worth naming: the best one, or the highest where neither direction is better.
+function extreme(points, better) {
+  const known = points.filter(({ value }) => value !== null);
+  if (!known.length) return null;
+  const sign = better === "lower" ? -1 : 1;
+  const point = known.reduce((one, other) => (sign * (other.value - one.value) > 0 ? other : one));
+  return { point, word: better === "none" ? "highest" : "best" };
 }
 
 // A bar a point, from nothing up or down; what is unknown has none, and the last one is not over yet.
