@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -107,6 +108,9 @@ class KpiSettings(_Section, frozen=True):
     stage_limit: Duration = Duration(7 * 86_400_000)
     stage_limits: dict[str, Duration] = {}
     working_days: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    working_hours: tuple[str, ...] = ()
+    holidays: str = ""
+    extra_holidays: tuple[date, ...] = ()
     points: dict[str, int] = {}
 
 

@@ -39,6 +39,7 @@ from schemas.sections import (
     Time,
     Weekday,
 )
+from schemas.working_time import check_region, parse_hours
 
 __all__ = [
     "DEFAULT_FILE",
@@ -224,6 +225,18 @@ def _names(kind: Any, prefix: str) -> list[str]:
     return names
 
 
+def _check_working_time(settings: Settings, origin: str) -> None:
+    hours, region = settings.kpi.working_hours, settings.kpi.holidays
+    try:
+        parse_hours(hours)
+    except ValueError as error:
+        raise SettingsError(f"{origin}: kpi.working_hours: found {list(hours)}; {error}") from None
+    try:
+        check_region(region)
+    except ValueError as error:
+        raise SettingsError(f"{origin}: kpi.holidays: found {region!r}; {error}") from None
+
+
 def _check_values(settings: Settings, origin: str) -> None:
     catalogue = catalogue_of(settings, origin)
     playlist(settings.wall, catalogue.kpis, origin, catalogue.tiles)
@@ -233,6 +246,7 @@ def _check_values(settings: Settings, origin: str) -> None:
         raise SettingsError(
             f"{origin}: time.zone: found {settings.time.zone!r}; allowed is an IANA zone like Europe/Berlin"
         ) from None
+    _check_working_time(settings, origin)
     for code, rate in settings.money.rates.items():
         try:
             valid = Decimal(str(rate)) > 0

@@ -78,11 +78,14 @@ def _delay_ms(chance: random.Random) -> int:
 
 
 def copies(messages: Sequence[SimulatedEvent], seed: int) -> Iterator[SimulatedEvent]:
-    """Some messages once more, up to three weeks after the first time."""
+    """Some messages once more, up to two weeks after the first time.
+
+    With the two weeks that the first may be late that is a week less than event ids are remembered.
+    """
     chance = random.Random(f"copies {seed}")
     for message in messages:
         if chance.random() < _SENT_AGAIN:
-            yield message._replace(at_ms=message.at_ms + int(chance.uniform(HOUR_MS, 21 * DAY_MS)))
+            yield message._replace(at_ms=message.at_ms + int(chance.uniform(HOUR_MS, 14 * DAY_MS)))
 
 
 def goals(start_ms: int, end_ms: int, zone: str) -> Iterator[SimulatedEvent]:

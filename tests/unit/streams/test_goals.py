@@ -62,6 +62,121 @@ def test_a_withdrawal_need_say_no_more_than_that() -> None:
     assert (said["target_projection|mtd|target=g"].unit, said["target_projection|mtd|"].currency) == ("money", "USD")
 
 
+def test_a_goal_is_a_number_an_amount_tasks_or_done_or_not() -> None:
+    goals = [
+        goal("amount", value=1_000),
+        goal("number", kpi="deals_won", kind="number", value=4),
+        goal("of-ben", kpi="deals_won", kind="number", value=4, dimensions={"rep": "ben"}),
+        goal("tasks", kind="tasks", value=5, done=2),
+        goal("open", kind="boolean", done=False),
+        goal("done", kind="boolean", done=True),
+    ]
+    said = values(floor(), [sale(250, rep_id="ben"), sale(500, rep_id="anna"), *goals])
+    assert {name: attained(said, name) for name in ("amount", "number", "of-ben", "tasks", "open", "done")} == {
+        "amount": (750, 1_000),
+        "number": (2, 4),
+        "of-ben": (1, 4),
+        "tasks": (2, 5),
+        "open": (0, 1),
+        "done": (1, 1),
+    }
+
+
+def test_a_parent_has_what_its_children_have() -> None:
+    # money  <- ben, anna (amounts), calls (a number)     all <- money, list (tasks: which of them are reached)
+    goals = [
+        goal("money", value=0, parent="all"),
+        goal("ben", value=300, parent="money", dimensions={"rep": "ben"}),
+        goal("anna", value=700, parent="money", dimensions={"rep": "anna"}),
+        goal("calls", kpi="calls", kind="number", value=1, parent="money"),
+        goal("list", kind="boolean", done=True, parent="all"),
+        goal("all", kind="tasks", value=9),
+        goal("both", kind="boolean", parent="nobody"),
+        goal("first", kpi="deals_won", kind="number", value=1, parent="both"),
+        goal("second", kpi="deals_won", kind="number", value=3, parent="both"),
+    ]
+    events = [sale(300, rep_id="ben"), sale(400, rep_id="anna"), *goals]
+    said = values(floor(), events)
+    assert attained(said, "money") == (700, 1_000), "the amounts of its children, against the sum of theirs"
+    assert attained(said, "all") == (1, 2), "one of two children is reached"
+    assert attained(said, "both") == (0, 1)
+    own = [goal("money", "2024-03-02 08:00", value=700, parent="all"), sale(1, account_id="z")]
+    said = values(floor(), [*events, *own])
+    assert attained(said, "money") == (700, 700), "its own value counts if it has one"
+    assert attained(said, "all") == (2, 2)
+    assert attained(said, "both") == (1, 1)
+
+
+def test_circles_of_parents_end_and_a_goal_that_is_its_own_parent_is_alone() -> None:
+    goals = [goal("a", value=10, parent="b"), goal("b", value=20, parent="a"), goal("c", value=30, parent="c")]
+    said = values(floor(), [sale(6), *goals])
+    assert [attained(said, name) for name in "abc"] == [(6, 10), (6, 20), (6, 30)]
+
+
+def test_what_is_said_of_a_goal_last_holds_whatever_came_in_last() -> None:
+    pipeline = floor()
+    changed = goal("g", "2024-03-05 08:00", value=500)
+    assert attained(values(pipeline, [sale(250), changed]), "g") == (250, 500)
+    assert attained(values(pipeline, [goal("g", value=1_000)]), "g") == (250, 500), "an older one that comes late"
+    assert attained(values(pipeline, [goal("g", "2024-03-06 08:00", value=250)]), "g") == (250, 250)
+    other = goal("g", "2024-03-07 08:00", kpi="deals_won", kind="number", value=2, period="week", start="2024-03-11")
+    said = values(pipeline, [other])
+    assert attained(said, "g") == (None, None), "it is no goal of the month any more"
+    assert attained(said, "g", "wtd") == (0, 2)
+    again = [goal("g", "2024-03-08 08:00", withdrawn=True), goal("g", "2024-03-09 08:00", value=100)]
+    assert attained(values(pipeline, again[:1]), "g", "wtd") == (None, None)
+    assert attained(values(pipeline, again[1:]), "g") == (250, 100), "set anew after it was withdrawn"
+
+
+def test_sums_are_those_of_the_revenue_goals_with_just_that_dimension() -> None:
+    goals = [
+        goal("company", value=1_000),
+        goal("more", value=500),
+        goal("ben", value=100, dimensions={"rep": "ben"}),
+        goal("north", value=200, dimensions={"team": "north"}),
+        goal("web", value=400, dimensions={"source": "web"}),
+        goal("deals", kpi="deals_won", kind="number", value=5),
+    ]
+    said = values(floor(), [sale(50, rep_id="ben", team_id="north"), *goals])
+    found = {key.split("|")[2]: value for key, value in said.items() if key.startswith("target_attainment|mtd|")}
+    sums = {dims: (v.numerator, v.denominator) for dims, v in found.items() if not dims.startswith("target=")}
+    assert sums == {"": (100, 1_500), "rep=ben": (50, 100), "team=north": (50, 200)}
+
+
+def test_pace_and_projected_finish_go_by_the_working_days_that_are_over() -> None:
+    # 13 March 2024, 12:00: 8 of the month's 21 working days are over
+    said = values(floor(), [sale(40_000), goal("g", value=100_000)])
+    pace, projection = said["target_pace|mtd|target=g"], said["target_projection|mtd|target=g"]
+    assert pace.value == pytest.approx(0.4 / (8 / 21))
+    assert projection.value == pytest.approx(400 * 21 / 8)
+    assert (projection.unit, projection.currency) == ("money", "USD")
+    assert said["target_projection|mtd|"].value == projection.value
+
+
+def test_pace_goes_by_hours_and_without_holidays_when_so_set() -> None:
+    # Hesse's March 2024 has a holiday, Good Friday on the 29th; the running day is half over at noon
+    pipeline = floor(holidays="DE-HE", extra_holidays=["2024-03-28"], working_hours=["08:00", "16:00"])
+    said = values(pipeline, [sale(40_000), goal("g", value=100_000)])
+    assert said["target_pace|mtd|target=g"].value == pytest.approx(0.4 / (8.5 / 19))
+    assert said["target_projection|mtd|target=g"].value == pytest.approx(400 * 19 / 8.5)
+
+
+def test_before_any_working_time_is_over_pace_and_finish_are_unknown() -> None:
+    said = values(floor(), [sale(100, "2024-03-01 09:00"), goal("g", value=1_000)], at("2024-03-01 12:00"))
+    assert attained(said, "g") == (100, 1_000)
+    assert said["target_pace|mtd|target=g"].value is said["target_projection|mtd|target=g"].value is None
+
+
+def test_coverage_is_the_open_pipeline_against_what_remains() -> None:
+    deal = event("deal.created", account_id="a", deal_id="open", amount=3_000, rep_id="ben")
+    goals = [goal("company", value=2_500), goal("ben", value=900, dimensions={"rep": "ben"})]
+    said = values(floor(), [deal, sale(1_000, rep_id="ben"), *goals])
+    assert said["pipeline_coverage|mtd|"].value == 2.0
+    assert said["pipeline_coverage|mtd|rep=ben"].value is None, "nothing remains"
+    alone = PurePipeline(settings_from({"catalogue": {"include": ["pipeline_coverage", "revenue"]}}))
+    assert values(alone, [deal, *goals])["pipeline_coverage|mtd|"].value is None, "the pipeline is not counted"
+
+
 class Owners:
     """Owners of the global series one after the other: each reads back what the one before it stored."""
 

@@ -25,6 +25,16 @@ def sale(number: int, rep: str, amount: int, at_ms: int = AT_MS) -> dict[str, An
     }
 
 
+def call(number: int, rep: str, at_ms: int) -> dict[str, Any]:
+    return {
+        "event_id": f"c{number}",
+        "event_type": "call.completed",
+        "occurred_at": at_ms + number,
+        "account_id": f"a{number}",
+        "rep_id": rep,
+    }
+
+
 def goal(value: int) -> dict[str, Any]:
     return {
         "event_id": "g",
@@ -75,6 +85,35 @@ def test_a_new_period_begins_anew() -> None:
     tomorrow = floor.take(sale(2, "ann", 100, AT_MS + 86_400_000))
     assert places(tomorrow, "today") == {"ann": (1, None)}
     assert places(tomorrow, "mtd") == {}
+
+
+def test_points_make_contests_of_the_day_the_week_and_the_month() -> None:
+    # Mon 4 March: ann 2 calls     Tue 5 March: bob 1 call and a sale, 11 points
+    day_ms = 86_400_000
+    monday_ms = AT_MS + 3 * day_ms
+    calls = [call(1, "ann", monday_ms), call(2, "ann", monday_ms), call(3, "bob", monday_ms + day_ms)]
+    floor = Floor()
+    told = floor.take(*calls[:2])
+    contests = ("today", "wtd", "mtd")
+    assert [places(told, window, "points_per_rep") for window in contests] == [{"ann": (1, None)}] * 3
+    told = floor.take(calls[2])
+    found = [places(told, window, "points_per_rep") for window in contests]
+    assert found == [{"bob": (1, None)}, {"bob": (2, None)}, {"bob": (2, None)}]
+    told = floor.take(sale(4, "bob", 100, monday_ms + day_ms))
+    found = [places(told, window, "points_per_rep") for window in contests]
+    assert found == [{}, {"bob": (1, 2)}, {"bob": (1, 2)}], "today he was first already"
+    assert {m.value for m in told if m.kpi == "points_per_rep"} == {11}
+
+
+def test_a_replay_tells_the_same_moments_under_the_same_ids_and_a_late_event_none_of_another_period() -> None:
+    events = [goal(150), sale(1, "ann", 100), sale(2, "bob", 50), sale(3, "ann", 50, AT_MS + 86_400_000)]
+    told, again = ([moment.id for moment in Floor().take(*events)] for _ in range(2))
+    assert told == again
+    assert len(set(told)) == len(told)
+    floor = Floor()
+    floor.take(*events)
+    late = floor.take(sale(4, "zoe", 1_000, AT_MS - 86_400_000))
+    assert {m.window for m in late if m.kind == "rank_up"} == {"wtd"}, "Thursday is over, and so is February"
 
 
 def test_what_was_told_before_a_restart_is_not_told_again() -> None:

@@ -55,7 +55,7 @@ function passed(attainment, pace) {
 
 function against(attainment, pace) {
   if (attainment.value >= 1) return { arrow: "up", words: "goal reached", tone: "good" };
-  if (!pace || pace.value === null) return { arrow: null, words: "no working day over yet", tone: "none" };
+  if (!pace || pace.value === null) return { arrow: null, words: "no working time over yet", tone: "none" };
   const off = Math.round((pace.value - 1) * 100);
   if (off === 0) return { arrow: "flat", words: "on pace", tone: "good" };
   return off > 0
