@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
 
+from schemas.areas import AREAS, Area
 from schemas.declare import VARIABLES, Better, Dimension, Kpi, KpiType
 from schemas.errors import CatalogueError, SettingsError
 from schemas.events import Period
@@ -30,7 +31,7 @@ _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MEASURE_KEYS: Final = ("name", "counts", "adds", "where", "histogram")
 _KPI_KEYS: Final = (
     *("name", "title", "doc", "example", "formula", "unit", "dimensions", "global", "windows", "better"),
-    *("percentile", "growth", "ranked", "needs", "targets", "tile"),
+    *("percentile", "growth", "ranked", "needs", "targets", "tile", "area"),
 )
 
 
@@ -182,6 +183,7 @@ def _kpi(
         ranked=ranked,
         windows=table.choices("windows", WINDOWS) or WINDOWS,
         targets=_targets(table, percentile=percentile, growth=growth, has_global=has_global),
+        area=cast("Area", table.choice("area", AREAS, "sales")),
         source=origin,
         doc=table.text("doc", "A KPI of your own."),
         example=table.text("example", " ") if "example" in table else "",

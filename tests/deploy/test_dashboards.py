@@ -39,6 +39,16 @@ def test_a_difference_is_told_and_repaired(
     assert generate.main(["--wrong"]) == 2
 
 
+def test_kpis_of_ones_own_get_panels_on_the_dashboard_of_their_area(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[[kpis]]\nname = "wins"\nformula = "deals_won"\narea = "service"\n')
+    (tmp_path / "salespulse.toml").write_text('[catalogue]\nfiles = ["own.toml"]\n')
+    out = tmp_path / "boards"
+    assert generate.main(["--config", str(tmp_path / "salespulse.toml")]) == 2
+    assert generate.main(["--config", str(tmp_path / "salespulse.toml"), "--out", str(out)]) == 0
+    asked = {path.stem for path in out.glob("*.json") if "salespulse_wins{" in path.read_text()}
+    assert asked == {"sales-service"}
+
+
 @each_dashboard
 def test_it_loads_in_grafana_11_6_and_refreshes_with_the_scrapes(path: Path) -> None:
     board = read_json(path)

@@ -132,6 +132,7 @@ MEASURE = '[[measures]]\nname = "m"\n'
         (f'{KPI}formula = "deals_won"\ndimensions = ["direction"]', 4, "'direction' is none"),
         (f'{KPI}formula = "deals_won"\nunit = "euros"', 4, "allowed: count, money"),
         (f'{KPI}formula = "deals_won"\nbetter = "more"', 4, "allowed: higher, lower, none"),
+        (f'{KPI}formula = "deals_won"\narea = "selling"', 4, "allowed: sales, activity"),
         (f'{KPI}formula = "sales_cycle_histogram"', 3, "is a histogram"),
         (f'{KPI}formula = "deals_won"\npercentile = 50', 3, "one measure that has a histogram"),
         (f'{KPI}formula = "deals_won"\ntargets = {{ fortnight = 3 }}', 4, "allowed: day, week"),
