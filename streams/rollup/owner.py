@@ -13,7 +13,7 @@ from typing import Final
 from schemas.generations import VERSIONS
 from schemas.kpi import Quality
 from schemas.restatements import Restatement
-from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS
+from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, pack
 from streams.history import History
 from streams.plan import Plan
@@ -36,6 +36,7 @@ from streams.worktime import WorkTime
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 
 _ALL: Final = RESOLUTIONS.index("all")
+_ALL_TIME: Final = WINDOWS.index("all")
 
 
 class Rollup:
@@ -237,9 +238,11 @@ class Rollup:
         for dims in self._changed:
             for window, measures in self.series[dims].settle(self._timeline).items():
                 names = {measure.partition("#")[0] for measure in measures}
-                self._worklist.change(dims, window, names)
-                if not dims and not names.isdisjoint(self._valuation.of_classes):
-                    self._worklist.change(CLASSES, window, names)
+                self._note_changed(dims, window, names)
+                if window == _ALL_TIME:
+                    # What stands at a window's end is a total: a change from before all windows changes it as well.
+                    for each in EVERY_WINDOW:
+                        self._note_changed(dims, each, names & self._valuation.of_totals)
         self._changed = {}
         moves = self._timeline.advance(now_ms)
         if moves:
@@ -252,6 +255,12 @@ class Rollup:
                         self._worklist.change(dims, window, ("now_s",))
             if "" in self.series:
                 self._worklist.move(CLASSES, moved)
+
+    def _note_changed(self, dims: str, window: int, names: set[str]) -> None:
+        if names:
+            self._worklist.change(dims, window, names)
+        if not dims and not names.isdisjoint(self._valuation.of_classes):
+            self._worklist.change(CLASSES, window, names)
 
     def _expire(self) -> None:
         """Drop cells that no window reaches any more, an hour at a time.

@@ -66,6 +66,9 @@ class Valuation:
             for grouping, windows in self._kpis.items()
             if any("now_s" in kpi.measures for of_window in windows for kpi in of_window)
         )
+        self.of_totals: frozenset[str] = frozenset().union(
+            *(kpi.of_totals for windows in self._kpis.values() for of_window in windows for kpi in of_window)
+        )
         self.of_classes: frozenset[str] = frozenset().union(
             *(kpi.measures for of_window in self._kpis.get(_CLASS_GROUPING, ()) for kpi in of_window)
         )

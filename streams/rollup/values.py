@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -102,7 +102,15 @@ class WindowKpi:
         # `all` has no start: what is related to the start is unknown.
         self._never = window == "all" and any(mode == _START for _, factors in terms for mode, _ in factors)
         self.has_levels = any(mode in (_LEVEL, _START, _EVERY) for _, factors in terms for mode, _ in factors)
+        self.of_totals = frozenset(self._of_totals(terms)) if window != "all" else frozenset()
         self._evaluate = self._evaluation()
+
+    def _of_totals(self, terms: _Terms) -> Iterator[str]:
+        """Measures whose sum over all time says something of this window."""
+        for _, factors in terms:
+            yield from (name for mode, name in factors if mode in (_LEVEL, _START, _EVERY))
+        if self._fallback:
+            yield from (name for _, factors in self._denominator for _, name in factors)
 
     def exists(self, ever: Container[str]) -> bool:
         """Tell whether an event of the KPI's measures ever had the series' dimension value.

@@ -1,0 +1,36 @@
+"""What happened before a window changes what stands at its end: sums of everything, levels, classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.settings import settings_from
+from tests.harness import PurePipeline
+
+DAY_MS = 86_400_000
+START_MS = 1_705_276_800_000  # 15 January 2024
+
+
+def event(account: str, kind: str, at_ms: int, **own: Any) -> dict[str, Any]:
+    return {"event_id": f"{account}/{kind}", "event_type": kind, "occurred_at": at_ms, "account_id": account, **own}
+
+
+def of_account(account: str) -> list[dict[str, Any]]:
+    return [
+        event(account, "deal.created", START_MS, deal_id=f"{account}/open", amount=700),
+        event(account, "deal.won", START_MS, deal_id=f"{account}/won", amount=500),
+    ]
+
+
+@pytest.mark.parametrize("window", ["5m", "1h", "24h", "7d", "today", "mtd", "all"])
+def test_a_late_event_from_before_a_window_is_told_in_it(window: str) -> None:
+    pipeline = PurePipeline(settings_from({"time": {"clock": "event"}}), partitions=1)
+    pipeline.run([*of_account("a"), event("a", "web.visit", START_MS + 60 * DAY_MS)], wall_ms=0)
+    pipeline.run(of_account("b"), wall_ms=0)
+    values = pipeline.run(of_account("c"), wall_ms=0)  # all of it was counted before, so no series is new
+    found = {kpi: values[f"{kpi}|{window}|"].value.numerator for kpi in ("ltv", "open_pipeline", "open_deals")}
+    assert found == {"ltv": 1500, "open_pipeline": 2100, "open_deals": 3}
+    assert values[f"abc_customers|{window}|abc_class=A"].value.value == 3
+    assert window == "all" or values[f"retention_rate|{window}|"].value.denominator == 3
