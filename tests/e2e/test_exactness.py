@@ -49,7 +49,7 @@ def product(
     tables: dict[str, Any] = {
         **settings_of_history(history.zone),
         "kafka": {"partitions": 4, "source_partitions": 4, "session_timeout": "5s"},
-        # A worker that takes over folds what the other had left after all its own: copies then come a whole history late.
+        # Who takes over folds what the other had left after all its own: copies then come a whole history late.
         "pipeline": {"checkpoint_interval": "1s", "dedupe_horizon": "120d"},
         "metrics": {"max_series": 1_000_000},
     }
