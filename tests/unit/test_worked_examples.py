@@ -118,6 +118,13 @@ def test_class_a_holds_exactly_the_fifth_of_the_customers_that_makes_four_fifths
     assert by_class("abc_average_ticket") == [40.00, 2.50, 2.50]
 
 
+def test_a_kpi_of_classes_is_ranked_also_where_it_is_the_only_one_in_force() -> None:
+    settings = settings_from({"catalogue": {"include": ["abc_share"]}})
+    events = [event("deal.won", "2024-03-01 10:00", f"c{n}", amount=amount) for n, amount in enumerate((900, 60, 40))]
+    published = PurePipeline(settings).run(events, at("2024-03-02 00:00"))
+    assert [published[f"abc_share|all|abc_class={name}"].value.value for name in "ABC"] == [0.90, 0.06, 0.04]
+
+
 def test_a_return_lowers_the_revenue_of_the_window_in_which_it_occurred() -> None:
     #  3 March             31 March | 2 April         now: 3 April 12:00
     #  won 1,000.00                 | returned 250.00
