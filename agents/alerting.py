@@ -10,8 +10,10 @@ from agents.emission import wall_ms
 from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
 from agents.pipeline import Pipeline
 from schemas.alerts import Alert
+from schemas.catalogue import KPIS
+from schemas.formula import measures_of
 from schemas.settings import Settings
-from streams.alerting.monitor import ConversionMonitor
+from streams.alerting.monitor import KPI, ConversionMonitor
 from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisSink
 from streams.rollup.owner import Rollup
@@ -19,7 +21,10 @@ from streams.rollup.owner import Rollup
 WATCHED: Final = ("", "source")
 """Groupings whose lead conversion is watched; the global one is ``""``."""
 
-_MEASURES: Final = ("new_customers", "leads_created")
+_WATCHED_KPI: Final = next(kpi for kpi in KPIS if kpi.name == KPI)
+_MEASURES: Final = (*measures_of(_WATCHED_KPI.numerator), *measures_of(_WATCHED_KPI.denominator))
+"""What it is made of: conversions, and what they are of."""
+
 _decoder: Final = msgspec.json.Decoder(Alert)
 
 

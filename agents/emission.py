@@ -104,6 +104,8 @@ class Emitter:
         self._told: dict[int, _Told] = {}
         self._owner_of_grouping: dict[str, int] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
+        # A producer without room lets what is small go before what is large and came first.
+        self._turn = asyncio.Lock()
 
     def note(self, partition: int, frame: Frame) -> None:
         """Remember how long a frame that was folded had waited."""
@@ -150,12 +152,17 @@ class Emitter:
         return any(is_busy(*self._waiting(partition, now_ms)) for partition in partitions)
 
     async def send(self, emission: Emission) -> None:
-        """Hand an emission to the producer."""
-        for owner, messages in emission.items():
-            for payload in _payloads(messages):
-                future = await self._producer.send(self._topic, payload, partition=owner)
-                self._in_flight.add(future)
-                future.add_done_callback(self._on_sent)
+        """Hand an emission to the producer, after those that were taken before it.
+
+        To be awaited before anything else is, so that turns are those of :meth:`take`: an owner of series takes the
+        highest fence, so of two emissions in the wrong order it would miss what only the first one says.
+        """
+        async with self._turn:
+            for owner, messages in emission.items():
+                for payload in _payloads(messages):
+                    future = await self._producer.send(self._topic, payload, partition=owner)
+                    self._in_flight.add(future)
+                    future.add_done_callback(self._on_sent)
 
     async def acknowledged(self) -> None:
         """Wait until everything sent so far is acknowledged."""

@@ -7,6 +7,7 @@ them again, under the same ids.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -46,9 +47,10 @@ class Outlet:
         limits = (kpi for kpi in kpis if kpi.better == "lower")
         self._moments = Moments([name for kpi in limits for name, _ in standing_goals(kpi, settings.money.currency)])
         self._told: set[int] = set()
-        self._pending: list[tuple[str, str, str, bytes]] = []
+        self._pending: deque[tuple[str, str, str, bytes]] = deque()
         self._celebrations: list[bytes] = []
         self._in_flight: set[asyncio.Future[Any]] = set()
+        self._turn = asyncio.Lock()
 
     async def restore(self) -> None:
         """Read which moments were told before; a former owner's as well.
@@ -80,12 +82,13 @@ class Outlet:
             )
 
     async def send(self) -> None:
-        """Hand what is pending to the producer."""
-        pending, self._pending = self._pending, []
-        for topic, key, event_type, payload in pending:
-            headers = self._headers(key, event_type)
-            future = await self._producer.send(topic, payload, key.encode(), headers=headers)
-            self._in_flight.add(future)
+        """Hand what is pending to the producer; what another task is handing over has been when this returns."""
+        async with self._turn:
+            while self._pending:
+                topic, key, event_type, payload = self._pending[0]
+                headers = self._headers(key, event_type)
+                self._in_flight.add(await self._producer.send(topic, payload, key.encode(), headers=headers))
+                self._pending.popleft()
         celebrations, self._celebrations = self._celebrations, []
         if celebrations:
             await self._celebrate(celebrations)

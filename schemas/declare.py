@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 import msgspec
@@ -46,6 +47,8 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
         ranked: Its series are ranked against each other.
         lowest: The value is the lowest ratio among the keys of two keyed measures; the key is its label.
         class_of: Dimension whose values are the classes that the histograms of the formula are split into (ABC).
+        class_by: Of classes: the keyed measure that counts their members, and the one they are ranked by and make
+            shares of; the key is the rank.
         goal: What it says of goals, whose values are targets and not measures.
         summed: Of what says something of goals: the KPI whose goals in money are added up, to series without target.
         covered_by: Of what says how far the rest of goals is covered: the KPI it is covered by.
@@ -74,6 +77,7 @@ class Kpi(msgspec.Struct, frozen=True, kw_only=True):
     ranked: bool = False
     lowest: bool = False
     class_of: str = ""
+    class_by: tuple[str, ...] = ()
     goal: Goal | None = None
     summed: str = ""
     covered_by: str = ""
@@ -132,6 +136,11 @@ class Dimension(msgspec.Struct, frozen=True):
     field: str
 
 
+def goal_kpi(kpis: Iterable[Kpi], says: Goal) -> str:
+    """Return the name of the KPI that says something of goals; empty where none does."""
+    return next((kpi.name for kpi in kpis if kpi.goal == says), "")
+
+
 class Rest(TypedDict, total=False):
     """What a declaration may add to its formula; see :class:`Kpi`."""
 
@@ -145,6 +154,7 @@ class Rest(TypedDict, total=False):
     ranked: bool
     lowest: bool
     class_of: str
+    class_by: tuple[str, ...]
     source: Required[str]
     doc: Required[str]
     example: str

@@ -70,10 +70,10 @@ def formula_of(kpi: Kpi) -> str:
 
 
 def measures_named(kpi: Kpi) -> tuple[str, ...]:
-    """Return the measures in all formulas of a KPI, each once, in the order of reading."""
+    """Return the measures in all formulas of a KPI and those that classes are ranked by, in the order of reading."""
     formulas = (kpi.numerator, kpi.denominator, kpi.fallback_denominator, kpi.needs)
-    found = {name: 0 for formula in formulas for name in _as_written(formula)}
-    return tuple(found)
+    written = [name for formula in formulas for name in _as_written(formula)]
+    return tuple(dict.fromkeys((*written, *kpi.class_by)))
 
 
 def variables_named(kpi: Kpi) -> tuple[str, ...]:

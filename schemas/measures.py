@@ -8,7 +8,7 @@ one line here; the groupings it is kept under follow from the KPIs that use it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,6 +16,16 @@ from schemas.facts import FACTS
 from schemas.windows import WINDOWS
 
 COUNT: Final = "count"
+
+
+Parts = Literal["count", "money"]
+_PARTS: Final[dict[str, Parts]] = {
+    COUNT: "count",
+    "deals": "count",
+    "amount": "money",
+    "cost": "money",
+    "revenue": "money",
+}
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -52,6 +62,11 @@ class Measure(msgspec.Struct, frozen=True):
     def is_sized(self) -> bool:
         """Whether it is a histogram: kept by size classes of a quantity."""
         return self.keyed_by in FACTS[self.fact].quantities
+
+    @property
+    def parts(self) -> Parts | None:
+        """What it is so many of: things that are counted, or money; None for durations and the like."""
+        return _PARTS.get(self.quantity)
 
     def stored_names(self) -> tuple[str, ...]:
         """The names under which cells keep it (of a keyed one: the common beginning, before ``#``)."""

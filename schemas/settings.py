@@ -189,6 +189,7 @@ def _explain(message: str, document: Mapping[str, Any], origin: str, from_enviro
         key = f"{key}.{unknown[1]}".lstrip(".")
         return f"{_origin_of(key, origin, from_environment)}: {key}: no such setting{_did_you_mean(key)}"
     found = _value_at(document, key)
+    text = text.replace("Invalid RFC3339 encoded date", "expected a date like 2025-12-24")
     return f"{_origin_of(key, origin, from_environment)}: {key}: found {found!r}; {text[:1].lower()}{text[1:]}"
 
 
@@ -199,8 +200,11 @@ def _origin_of(key: str, origin: str, from_environment: Mapping[str, str]) -> st
 
 def _value_at(document: Mapping[str, Any], key: str) -> object:
     value: Any = document
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else value
+    for part in re.findall(r"[^.\[\]]+", key):
+        if isinstance(value, list | tuple):
+            value = value[int(part)]
+        else:
+            value = value.get(part) if isinstance(value, Mapping) else value
     return value
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import Final
 
+from schemas.catalogue import KPIS
 from schemas.currencies import exponent
+from schemas.declare import goal_kpi
 from schemas.moments import Moment
 from schemas.windows import EVENT_DIMENSIONS
 from schemas.wire import Win
@@ -41,9 +43,11 @@ class Moments:
 
     Args:
         quiet: Ids of goals that nobody celebrates: limits that are better not reached.
+        attainment: Name of the KPI that says how far goals are.
     """
 
-    def __init__(self, quiet: Container[str] = ()) -> None:
+    def __init__(self, quiet: Container[str] = (), attainment: str = goal_kpi(KPIS, "attainment")) -> None:
+        self._attainment = attainment
         self._quiet = quiet
         self._best: dict[str, int] = {}
 
@@ -61,7 +65,7 @@ class Moments:
             value = published.value
             if isinstance(value.rank, int) and value.window in _CONTESTS:
                 yield from self._rank(published, value.rank)
-            elif value.kpi == "target_attainment" and value.dimensions.keys() == {"target"}:
+            elif value.kpi == self._attainment and value.dimensions.keys() == {"target"}:
                 yield from () if value.dimensions["target"] in self._quiet else _goal(published)
 
     def _rank(self, published: Published, rank: int) -> Iterator[Moment]:

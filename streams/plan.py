@@ -57,7 +57,7 @@ class Plan(CountingPlan):
     def measure_names(self, kpi: Kpi) -> tuple[str, ...]:
         """Return the measures a KPI is computed from."""
         formulas = (kpi.numerator, kpi.denominator, kpi.fallback_denominator, kpi.needs)
-        return tuple(dict.fromkeys(name for formula in formulas for name in measures_of(formula)))
+        return tuple(dict.fromkeys((*(name for formula in formulas for name in measures_of(formula)), *kpi.class_by)))
 
     def counted_for(self, kpi: Kpi) -> dict[str, set[str]]:
         """Return the measures that a KPI needs counted, those that tell its series exist too, and their groupings."""

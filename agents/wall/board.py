@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -12,21 +12,13 @@ from agents.wall.layout import Place, arrange
 from schemas.currencies import exponent
 from schemas.declare import Better, Kpi
 from schemas.formula import measures_of, parse
-from schemas.measures import COUNT, MEASURES
+from schemas.measures import MEASURES, Parts
 from schemas.playlist import Page, Tile
 from schemas.settings import Settings
 from schemas.windows import TO_DATE
 from streams.redis_view import Query, Selection
 
-Parts = Literal["count", "money"]
 _MEASURES: Final = {measure.name: measure for measure in MEASURES}
-_KIND_OF_QUANTITY: Final[dict[str, Parts]] = {
-    COUNT: "count",
-    "deals": "count",
-    "amount": "money",
-    "cost": "money",
-    "revenue": "money",
-}
 _Part = tuple[str, tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
 """Window, KPIs, dimensions to break down by, conditions."""
 
@@ -125,7 +117,7 @@ def _parts(kpi: Kpi) -> Parts | None:
     if any(above.get(factors, 0) * times < 0 for factors, times in below.items()):
         return None  # what is above is what exceeds the other, and no part of it
     names = {*measures_of(kpi.numerator), *measures_of(kpi.denominator)}
-    kinds = {_KIND_OF_QUANTITY.get(_MEASURES[name].quantity) for name in names if name in _MEASURES}
+    kinds = {_MEASURES[name].parts for name in names if name in _MEASURES}
     return kinds.pop() if len(kinds) == 1 else None
 
 

@@ -9,6 +9,7 @@ from schemas.declare import Kpi, ratio, simple
 
 _CLASS: Final = ("customer_class",)
 _ABC: Final = ("abc_class",)
+_RANKED_BY: Final = ("ranked_customers", "ranked_revenue")
 
 CUSTOMER_CLASSES: Final[tuple[Kpi, ...]] = (
     simple(
@@ -67,6 +68,7 @@ CUSTOMER_CLASSES: Final[tuple[Kpi, ...]] = (
         "ranked_customers",
         type="distribution",
         class_of="abc_class",
+        class_by=_RANKED_BY,
         dimensions=_ABC,
         has_global=False,
         better="none",
@@ -82,6 +84,7 @@ CUSTOMER_CLASSES: Final[tuple[Kpi, ...]] = (
         "money",
         type="distribution",
         class_of="abc_class",
+        class_by=_RANKED_BY,
         dimensions=_ABC,
         has_global=False,
         better="none",
@@ -96,6 +99,7 @@ CUSTOMER_CLASSES: Final[tuple[Kpi, ...]] = (
         ("ranked_revenue", "every(ranked_revenue)"),
         type="distribution",
         class_of="abc_class",
+        class_by=_RANKED_BY,
         dimensions=_ABC,
         has_global=False,
         better="none",
@@ -111,6 +115,7 @@ CUSTOMER_CLASSES: Final[tuple[Kpi, ...]] = (
         "money",
         type="distribution",
         class_of="abc_class",
+        class_by=_RANKED_BY,
         dimensions=_ABC,
         has_global=False,
         better="none",

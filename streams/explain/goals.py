@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from schemas.declare import Kpi
+from schemas.catalogue import KPIS
+from schemas.declare import Kpi, goal_kpi
 from schemas.explanation import Goal, Goals
 from schemas.kpi import KpiValue, series_key
 from streams.fold.goals import PREFIX, goal_of
@@ -14,7 +15,7 @@ from streams.publication import Published
 from streams.rollup.goals import GROUPING, RATIO
 from streams.rollup.series import Series
 
-ATTAINMENT: Final = "target_attainment"
+ATTAINMENT: Final = goal_kpi(KPIS, "attainment")
 
 
 class Behind(NamedTuple):

@@ -12,7 +12,7 @@ from schemas.kpi import KpiValue, series_key
 from streams.explain.anatomy import Anatomy, Reading
 from streams.explain.slices import Sums, sum_of_span, sum_until
 from streams.publication import Published
-from streams.rollup.distribution import class_sums, keyed
+from streams.rollup.distribution import Classes, keyed
 from streams.rollup.series import Series
 from streams.rollup.values import CLASS_NAMES
 from streams.time import Calendar, class_value
@@ -100,13 +100,13 @@ def _classes(
     shares: tuple[int, int],
     values: Mapping[str, Published],
 ) -> Groups:
-    split = class_sums(keyed(sums, {}), shares)
-    shown = ("ranked_customers", "ranked_revenue", *(reading.stored for reading in whole.readings.values()))
+    split = Classes(keyed(sums, {}), kpi.class_by, shares)
+    shown = (*kpi.class_by, *(reading.stored for reading in whole.readings.values()))
     mine = value.dimensions.get(kpi.class_of)
     groups = []
     for place, name in enumerate(CLASS_NAMES):
         said = values.get(series_key(kpi.name, value.window, {kpi.class_of: name}))
-        parts = {measure: split[measure][place] for measure in dict.fromkeys(shown)}
+        parts = {measure: split.parts(measure)[place] for measure in dict.fromkeys(shown)}
         groups.append(
             Group(name=name, sums=parts, value=said.value.value if said is not None else None, chosen=name == mine)
         )

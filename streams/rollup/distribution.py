@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from streams.time import class_value
 
 Sums = Mapping[str, int]
-_RANKED: Final = ("ranked_customers", "ranked_revenue", "ranked_amount", "ranked_deals")
-
-
 Keyed = Mapping[str, Mapping[str, int]]
 """Keyed measure -> key -> sum."""
 
@@ -69,43 +65,49 @@ def lowest(over: Mapping[str, int], under: Mapping[str, int], keys: Iterable[str
     return numerator, -denominator, key
 
 
-def class_sums(levels: Keyed, shares: tuple[int, int]) -> Mapping[str, tuple[int, int, int]]:
-    """Split the levels of measures that are keyed by revenue into A, B and C.
+class Classes:
+    """What splits keyed measures into A, B and C.
 
-    The highest size classes come first: a customer is in A while the revenue *before* it is less than the first share
-    (per cent) of all, in B until the second is reached as well, else in C. Within a size class (1 % wide) customers are
-    taken as equal.
+    The highest keys come first: a member is in A while what the members *before* it weigh is less than the first share
+    (per cent) of all, in B until the second is reached as well, else in C. Within a key, a size class 1 % wide, members
+    are taken as equal.
 
     Args:
-        levels: Every keyed measure; ``ranked_customers`` and ``ranked_revenue`` say where the borders are.
+        levels: Every keyed measure.
+        by: The one that counts members, and the one they weigh by; the key is the class of that size.
         shares: Per cent of A, and of B.
-
-    Returns:
-        Measure -> its three parts.
     """
-    revenues, counts = levels.get("ranked_revenue", {}), levels.get("ranked_customers", {})
-    sizes = sorted((size for size in revenues if revenues[size]), key=int, reverse=True)
-    everything = sum(revenues.values())
-    borders = (shares[0] * everything, (shares[0] + shares[1]) * everything)
-    split = {measure: [0, 0, 0] for measure in _RANKED}
-    ahead = 0
-    for size in sizes:
-        customers, revenue = counts.get(size, 0), revenues[size]
-        passed = 0
-        for place in range(3):
-            until = customers if place == 2 else _within(borders[place] - 100 * ahead, customers, revenue)
-            until = max(until, passed)
-            for measure in _RANKED if until > passed else ():
-                # By differences of running shares, so that the classes add up to the whole.
-                amount = levels.get(measure, {}).get(size, 0)
-                split[measure][place] += amount * until // customers - amount * passed // customers
-            passed = until
-        ahead += revenue
-    return {measure: (parts[0], parts[1], parts[2]) for measure, parts in split.items()}
+
+    def __init__(self, levels: Keyed, by: tuple[str, ...], shares: tuple[int, int]) -> None:
+        members, weight = by
+        self._levels = levels
+        weights, counts = levels.get(weight, {}), levels.get(members, {})
+        everything = sum(weights.values())
+        borders = (shares[0] * everything, (shares[0] + shares[1]) * everything)
+        self._borders: list[tuple[str, int, tuple[int, int, int]]] = []
+        ahead = 0
+        for size in sorted((size for size in weights if weights[size]), key=int, reverse=True):
+            count = counts.get(size, 0)
+            of_a, of_b = (_within(border - 100 * ahead, count, weights[size]) for border in borders)
+            self._borders.append((size, count, (of_a, max(of_a, of_b), count)))
+            ahead += weights[size]
+
+    def parts(self, measure: str) -> tuple[int, int, int]:
+        """Return a measure's three parts, which add up to the whole."""
+        amounts = self._levels.get(measure, {})
+        parts = [0, 0, 0]
+        for size, count, until in self._borders:
+            amount, passed = amounts.get(size, 0), 0
+            for place, members in enumerate(until):
+                if members > passed:
+                    # By differences of running shares, so that the classes add up to the whole.
+                    parts[place] += amount * members // count - amount * passed // count
+                    passed = members
+        return parts[0], parts[1], parts[2]
 
 
-def _within(room: int, customers: int, revenue: int) -> int:
-    """How many customers of a size class, each with its mean, have less than ``room`` hundredths before them."""
-    if room <= 0 or revenue <= 0:
+def _within(room: int, members: int, weight: int) -> int:
+    """How many members of a size class, each with its mean, have less than ``room`` hundredths before them."""
+    if room <= 0 or weight <= 0:
         return 0
-    return min(customers, -(-room * customers // (100 * revenue)))
+    return min(members, -(-room * members // (100 * weight)))

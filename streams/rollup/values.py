@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -10,7 +10,7 @@ from schemas.currencies import exponent
 from schemas.formula import Factor, parse
 from schemas.windows import WINDOWS
 from streams.plan import Plan
-from streams.rollup.distribution import Keyed, Sums, class_sums, keyed, lowest, percentile
+from streams.rollup.distribution import Classes, Keyed, Sums, keyed, lowest, percentile
 from streams.rollup.upstream import RollupRules
 
 Number = int | float
@@ -51,11 +51,12 @@ class WindowSums(NamedTuple):
             found = self.memo[name] = keyed(self.total, self.tail) if whole else keyed(self.flow, {})
         return found
 
-    def classes(self, shares: tuple[int, int]) -> Mapping[str, tuple[int, int, int]]:
-        """Return the measures of a distribution at the interval's end, split into classes."""
-        found: Mapping[str, tuple[int, int, int]] | None = self.memo.get("classes")
+    def classes(self, by: tuple[str, ...], shares: tuple[int, int]) -> Classes:
+        """Return what splits the measures of a distribution at the interval's end into classes."""
+        name = f"classes {by}"
+        found: Classes | None = self.memo.get(name)
         if found is None:
-            found = self.memo["classes"] = class_sums(self.keyed(whole=True), shares)
+            found = self.memo[name] = Classes(self.keyed(whole=True), by, shares)
         return found
 
 
@@ -97,7 +98,7 @@ class WindowKpi:
         self._presence = tuple(dict.fromkeys(self._presence_of(name, plan) for name in plan.measure_names(kpi)))
         self._presence = tuple(name for name in self._presence if name)
         terms = (*self._numerator, *self._denominator, *self._fallback, *self._needs)
-        named = {name for _, factors in terms for _, name in factors}
+        named = {*kpi.class_by, *(name for _, factors in terms for _, name in factors)}
         self.measures = frozenset((*named, *self._presence))
         # `all` has no start: what is related to the start is unknown.
         self._never = window == "all" and any(mode == _START for _, factors in terms for mode, _ in factors)
@@ -172,7 +173,7 @@ class WindowKpi:
     def _of_class(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         """Return the KPI of one class of a distribution; its formulas name one keyed measure each."""
         place = CLASS_NAMES.index(self.member)
-        classes = sums.classes(self._rules.abc_shares)
+        classes = sums.classes(self.kpi.class_by, self._rules.abc_shares)
         numerator = _class_measure(self._numerator, classes, place)
         if not self._denominator:
             return self._amount(numerator)
@@ -224,9 +225,10 @@ class WindowKpi:
         return sums.now_s if name == "now_s" else self._variables[name]
 
 
-def _class_measure(terms: _Terms, classes: Mapping[str, tuple[int, int, int]], place: int) -> int:
+def _class_measure(terms: _Terms, classes: Classes, place: int) -> int:
     ((_, ((mode, name),)),) = terms
-    return sum(classes[name]) if mode == _EVERY else classes[name][place]
+    parts = classes.parts(name)
+    return sum(parts) if mode == _EVERY else parts[place]
 
 
 def divide(numerator: int, denominator: int, scale: int = 1) -> Computed:

@@ -32,6 +32,8 @@ from tests.oracle.tracks import Tracks
 START_MS: Final = 1_697_760_000_000  # 2023-10-20: the history crosses the end of summer time, a quarter and a year
 ZONE: Final = "America/New_York"
 RATES: Final = {"EUR": "1.08", "JPY": "0.0067"}
+# Days off of our own; one is a Saturday anyway. They are in the weeks, months and quarters in which histories end.
+HOLIDAYS: Final = ("2024-02-06", "2024-02-10", "2024-03-29", "2024-04-02")
 TRENDS: Final[tuple[Trend, ...]] = (
     ("revenue", "", "1d"),
     ("revenue", "team=t-north", "1d"),
@@ -115,7 +117,7 @@ class Truth(NamedTuple):
 def truth_of(history: History) -> Truth:
     """Compute it all; some ten seconds for 30,000 events."""
     events: list[dict[str, Any]] = [message.event for message in history.messages()]
-    settings = OracleSettings(zone=history.zone, rates=RATES)
+    settings = OracleSettings(zone=history.zone, rates=RATES, holidays=frozenset(HOLIDAYS))
     newest_ms = max(instant_ms(event["occurred_at"]) for event in events)
     world = world_of(events, settings, newest_ms + 1)
     added = cells(world.found, settings)
@@ -143,6 +145,7 @@ def settings_of_history(zone: str = ZONE) -> dict[str, Mapping[str, object]]:
     return {
         "time": {"clock": "event", "zone": zone},
         "money": {"currency": "USD", "rates": RATES},
+        "kpi": {"extra_holidays": HOLIDAYS},
         "wall": {"pages": _pages()},
     }
 

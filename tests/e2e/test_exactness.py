@@ -49,7 +49,8 @@ def product(
     tables: dict[str, Any] = {
         **settings_of_history(history.zone),
         "kafka": {"partitions": 4, "source_partitions": 4, "session_timeout": "5s"},
-        "pipeline": {"checkpoint_interval": "1s"},
+        # Who takes over folds what the other had left after all its own: copies then come a whole history late.
+        "pipeline": {"checkpoint_interval": "1s", "dedupe_horizon": "120d"},
         "metrics": {"max_series": 1_000_000},
     }
     with installed(tmp_path / "product", kafka.bootstrap_servers, valkey.url, topic_prefix, tables) as found:

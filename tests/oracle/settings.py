@@ -25,7 +25,8 @@ _THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 class OracleSettings:
     """What the numbers depend on beside the events.
 
-    Times are milliseconds; `rates` are major units of the reporting currency for one major unit of the foreign one.
+    Times are milliseconds, holidays ISO dates; `rates` are major units of the reporting currency for one major
+    unit of the foreign one.
     """
 
     zone: str = "UTC"
@@ -41,6 +42,7 @@ class OracleSettings:
     abc_shares: tuple[int, int] = (80, 15)
     satisfaction_scale: int = 5
     working_days: tuple[str, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    holidays: frozenset[str] = frozenset()
     points: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -173,7 +173,8 @@ def working_days(window: Window, settings: OracleSettings) -> tuple[int, int]:
     elapsed = whole = 0
     while period_start(window.name, day, settings.week_start) == start:
         following = day + timedelta(days=1)
-        if WEEKDAYS[day.weekday()] in settings.working_days:
+        is_holiday = day.date().isoformat() in settings.holidays
+        if WEEKDAYS[day.weekday()] in settings.working_days and not is_holiday:
             whole += 1
             elapsed += to_ms(following, settings.zone) <= window.end_ms
         day = following

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.kpi import KpiValue
 from schemas.settings import settings_from
+from streams.mapping.find import load_mapping
+from streams.mapping.rows import map_csv
 from tests.harness import PurePipeline
+from tests.servers import missing
 
+CRM = Path(__file__).parents[3] / "shared" / "data" / "crm_opportunities"
 _ids = count(1)
 
 
@@ -51,6 +56,7 @@ def test_four_purchases_of_150_250_450_and_350_are_1200_of_revenue_to_date() -> 
     assert values["active_customers|all|"].value == values["new_customers|all|"].value == 1
     assert values["purchase_frequency|all|"].value == 4.0
     assert values["repeat_customer_share|all|"].value == 1.0
+    assert (values["ltv|all|"].value, values["ltv|all|"].currency) == (1200.00, "BRL")
 
 
 def test_of_100_leads_20_bought_so_conversion_is_20_percent() -> None:
@@ -68,6 +74,57 @@ def test_of_100_leads_20_bought_so_conversion_is_20_percent() -> None:
     assert values["lead_conversion|mtd|"].previous is None, "February had no leads: unknown, and not 0"
 
 
+def test_the_weakest_stage_is_named_and_ten_points_better_in_the_next_month() -> None:
+    # First meeting: 15 of 100 went on in March, 25 of 100 in April. From proposal on, half of them did.
+    events = [found for month, onward in ((3, 15), (4, 25)) for found in funnel(month, onward)]
+    march, april = (ask(events, f"2024-0{month}-01 00:00") for month in (4, 5))
+    stage = "stage_conversion|mtd|stage=first_meeting"
+    assert (march[stage].value, march[stage].numerator, march[stage].denominator) == (0.15, 15, 100)
+    assert (april[stage].value, april[stage].previous) == (0.25, 0.15)
+    assert april[stage].difference == pytest.approx(0.10)
+    for values, share in ((march, 0.15), (april, 0.25)):
+        assert (values["weakest_stage|mtd|"].label, values["weakest_stage|mtd|"].value) == ("first_meeting", share)
+
+
+def funnel(month: int, onward: int) -> list[dict[str, Any]]:
+    events = []
+    for n in range(100):
+        lead = f"l{month}-{n}"
+        events.append(event("lead.created", f"2024-0{month}-05 10:00", lead, stage="contacted"))
+        moved = {"from_stage": "contacted", "to_stage": "first_meeting"}
+        events.append(event("lead.stage_changed", f"2024-0{month}-06 10:00", lead, **moved))
+        if n < onward:
+            moved = {"from_stage": "first_meeting", "to_stage": "proposal"}
+            events.append(event("lead.stage_changed", f"2024-0{month}-07 10:00", lead, **moved))
+        if n < onward // 2:
+            events.append(event("lead.qualified", f"2024-0{month}-08 10:00", lead))
+    return events
+
+
+def test_class_a_holds_exactly_the_fifth_of_the_customers_that_makes_four_fifths_of_the_revenue() -> None:
+    # 20 customers of 40.00 make 800.00 of 1,000.00; 80 of 2.50 the rest: 150.00 of it (60 of them) is class B
+    events = [
+        event("deal.won", "2024-03-01 10:00", f"c{n}", amount=4_000 if n % 5 == 0 else 250, deal_id=f"d{n}")
+        for n in range(100)
+    ]
+    values = ask(events, "2024-03-02 00:00")
+
+    def by_class(kpi: str) -> list[float | int | None]:
+        return [values[f"{kpi}|all|abc_class={name}"].value for name in "ABC"]
+
+    assert by_class("abc_customers") == [20, 60, 20]
+    assert by_class("abc_revenue") == [800.00, 150.00, 50.00]
+    assert by_class("abc_share") == [0.80, 0.15, 0.05]
+    assert by_class("abc_average_ticket") == [40.00, 2.50, 2.50]
+
+
+def test_a_kpi_of_classes_is_ranked_also_where_it_is_the_only_one_in_force() -> None:
+    settings = settings_from({"catalogue": {"include": ["abc_share"]}})
+    events = [event("deal.won", "2024-03-01 10:00", f"c{n}", amount=amount) for n, amount in enumerate((900, 60, 40))]
+    published = PurePipeline(settings).run(events, at("2024-03-02 00:00"))
+    assert [published[f"abc_share|all|abc_class={name}"].value.value for name in "ABC"] == [0.90, 0.06, 0.04]
+
+
 def test_a_return_lowers_the_revenue_of_the_window_in_which_it_occurred() -> None:
     #  3 March             31 March | 2 April         now: 3 April 12:00
     #  won 1,000.00                 | returned 250.00
@@ -81,6 +138,7 @@ def test_a_return_lowers_the_revenue_of_the_window_in_which_it_occurred() -> Non
     assert before["revenue|mtd|"].previous == after["revenue|mtd|"].previous == 1000.00, "March up to the 3rd at 12:00"
     assert after["revenue|all|"].value == 750.00
     assert after["average_ticket|all|"].value == 1000.00, "the ticket is gross"
+    assert (before["ltv|all|"].value, after["ltv|all|"].value) == (1000.00, 750.00), "and the customer's LTV"
 
 
 def test_a_deal_moved_before_it_closes_counts_for_the_closing_rep_only() -> None:
@@ -98,8 +156,19 @@ def test_a_deal_moved_before_it_closes_counts_for_the_closing_rep_only() -> None
     assert values["open_deals|7d|rep=anna"].value == 0, "it was hers as long as it was open there"
 
 
+def test_the_crm_export_has_its_known_totals(pytestconfig: pytest.Config) -> None:
+    if not CRM.is_dir():
+        missing(pytestconfig, f"no {CRM} (the export of 8,800 opportunities)")
+    mapped = map_csv(load_mapping("crm_opportunities"), CRM / "sales_pipeline.csv")
+    values = ask([found.event for found in mapped.events], "2018-01-01 00:00")
+    assert values["deals_won|all|"].value == 4_238
+    assert (values["win_rate|all|"].numerator, values["win_rate|all|"].denominator) == (4_238, 4_238 + 2_473)
+    assert round(values["win_rate|all|"].value or 0, 4) == 0.6315
+    assert values["revenue|all|"].value == 10_005_534
+    assert round(values["average_ticket|all|"].value or 0, 2) == 2_360.91
+
+
 def test_win_rate_and_average_ticket_come_from_their_parts() -> None:
-    # The CRM export's proportions: 4,238 won of 6,711 decided make 63.15 %.
     events = [event("deal.won", "2024-03-01 10:00", f"w{n}", amount=amount) for n, amount in enumerate((100, 200, 300))]
     events += [event("deal.lost", "2024-03-01 10:00", f"l{n}") for n in range(2)]
     values = ask(events, "2024-03-02 00:00")
