@@ -9,12 +9,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from agents.brokers import Broker, RedisServer
+from agents.brokers import Broker, RedisServer, ServerError
 from agents.kafka import ConsumerRecord, TopicPartition, producer, read_to_end
 from schemas.settings import load_settings
+from schemas.topics import changelog_topic
 from schemas.windows import DAY_MS
+from schemas.wire import body_of, fence_of, pack
 from tests.e2e.history import START_MS, History, send, settings_of_history
 from tests.e2e.product import Installation, Process, installed
 from tests.e2e.surfaces import falling_versions, is_settled, records_of, seen_by_readers
@@ -185,6 +188,29 @@ async def test_new_kpis_wait_for_a_rebuild_and_then_count_from_the_first_event(p
     assert_told_once(await records_of_one(product, product.settings.topics.moments))
     restatements = chain(*await records_of(product.settings, product.settings.topics.restatements))
     assert_told_alike(restatements)
+
+    where = await tamper(product)
+    with pytest.raises(ServerError):
+        await product.run("rebuild", "--compare", deadline_s=120)
+    told = product.directory.joinpath("rebuild---compare.log").read_text()
+    assert "1 differences" in told
+    assert where in told
+
+
+async def tamper(product: Installation) -> str:
+    """Add one to a measure of a stored cell, as a fault of the software might; returns which measure."""
+    topic = changelog_topic(product.settings.app.id, "cells", 1)
+    record = next(r for r in reversed((await records_of(product.settings, topic))[0]) if r.value)
+    block = msgspec.msgpack.decode(body_of(record.value), type=dict[int, dict[str, int]])
+    sums = next(iter(block.values()))
+    measure = next(iter(sums))
+    sums[measure] += 1
+    client = await producer(product.settings, client_id="fault")
+    try:
+        await client.send_and_wait(topic, pack(fence_of(record.value), block), record.key, partition=0)
+    finally:
+        await client.stop()
+    return measure
 
 
 def assert_same_values(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> None:

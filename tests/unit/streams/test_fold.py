@@ -193,3 +193,14 @@ def test_state_of_another_version_is_refused() -> None:
     with pytest.raises(StateError, match=f"version {STATE_VERSION + 1}, this program knows {STATE_VERSION}"):
         new_fold().recover(Recovered({}, {}, marker))
     assert msgspec.msgpack.decode(body_of(marker), type=Marker).version == STATE_VERSION + 1
+
+
+def test_a_log_whose_beginning_is_gone_is_folded_anew_from_where_it_begins() -> None:
+    fold = new_fold()
+    fold.recover(Recovered({}, {}, None), log_start=2)
+    assert fold.fold(2, lead(2)) == 0  # what lies before it may come yet
+    again = new_fold()
+    again.recover(Recovered({}, {}, None), log_start=2)
+    again.adopts = True
+    assert [again.fold(offset, lead(offset)) for offset in (2, 3)] == [1, 1]
+    assert (again.fold(4, lead(5)), leads(again)) == (0, 2)  # from there on nothing may be missing
