@@ -19,7 +19,7 @@ DIMENSION_VALUES = {
     "region": ("emea", "apac"),
     "source": ("web", "referral"),
     "channel": ("phone", "instagram"),
-    "product": ("GTX Pro", 'a "quoted" \\ one'),
+    "product": ("Atlas Pro", 'a "quoted" \\ one'),
     "direction": ("inbound", "outbound"),
     "customer_class": ("new", "returning"),
     "abc_class": ("A", "B", "C"),

@@ -21,18 +21,18 @@ from streams.time import Calendar, Span
 from tests.publications import kpi_value
 
 REPS = (
-    "Anna Snelling",
-    "Darcel Schlecht",
-    "Vicki Laflamme",
-    "Kary Hendrixson",
-    "Cassey Cress",
-    "Donn Cantrell",
-    "Reed Clapper",
-    "Zane Levy",
+    "Amara Lindqvist",
+    "Tomasz Wren",
+    "Ilse Hartmann",
+    "Noor Valdez",
+    "Piet Okafor",
+    "Rosa Bellamy",
+    "Jun Castellan",
+    "Mila Frost",
 )
-TEAMS = ("Dustin Brinkmann", "Melvin Marxen", "Summer Sewald", "Celia Rouche")
+TEAMS = ("North Harbour", "Old Mill", "Riverside", "Hilltop")
 REGIONS = ("Central", "East", "West")
-PRODUCTS = ("GTX Plus Pro", "GTX Pro", "MG Advanced", "GTX Plus Basic", "GTX Basic", "MG Special", "GTK 500")
+PRODUCTS = ("Atlas Desk Pro", "Atlas Desk", "Beacon Lamp", "Atlas Chair", "Beacon Mini", "Corner Shelf", "Dock 500")
 SOURCES = ("web", "referral", "fair", "phone", "partner")
 STAGES = ("new", "contacted", "first_meeting", "proposal", "negotiation")
 CHANNELS = ("phone", "instagram", "whatsapp", "store")

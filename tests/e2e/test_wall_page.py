@@ -320,7 +320,7 @@ async def test_our_own_pages_are_full_and_can_be_read_from_afar(
 
 @pytest.mark.asyncio
 async def test_goals_stages_and_classes_say_what_redis_holds(valkey: RedisServer, chromium: str) -> None:
-    tiles = [{"kind": "goal"}, {"kind": "goal", "where": f"rep:{REPS[0]}", "title": "Anna's goal"}]
+    tiles = [{"kind": "goal"}, {"kind": "goal", "where": f"rep:{REPS[0]}", "title": "Amara's goal"}]
     pages = [{"title": "Goals", "tiles": tiles}, {"title": "Stages", "tiles": [{"kind": "funnel"}, {"kind": "abc"}]}]
     async with floor_with_wall(valkey, chromium, wall={"pages": pages}) as (_, wall, browser):
         page = await browser.open(f"{wall.url}/?pin")
@@ -336,7 +336,7 @@ async def test_goals_stages_and_classes_say_what_redis_holds(valkey: RedisServer
             "11% ahead of pace",
             f"heading for {actual * 20 / 14:,.0f} USD",
         ]
-        assert goals[1][0] == "Anna's goal"
+        assert goals[1][0] == "Amara's goal"
         await press(page, "ArrowRight")
         await page.wait_for(f"{TITLE} === 'Stages' && {ROWS}.length === {len(STAGES) + 3}")
         rows = await page.evaluate(f"{ROWS}.map((row) => [row.dataset.name, row.querySelector('.number').textContent])")
