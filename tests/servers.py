@@ -19,6 +19,7 @@ import pytest
 
 from agents.brokers import Broker, BrokerKind, ChildProcess, MissingProgramError, RedisServer, free_port, start_broker
 
+CRM = Path(__file__).parents[2] / "shared" / "data" / "crm_opportunities"
 _MISSING = pytest.StashKey[dict[str, None]]()
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -68,6 +69,14 @@ def _running_broker(config: pytest.Config, kind: BrokerKind, data_dir: Path) -> 
         yield broker
     finally:
         asyncio.run(broker.stop())
+
+
+@pytest.fixture(scope="session")
+def crm(pytestconfig: pytest.Config) -> Path:
+    """The directory of the real CRM export; it lies beside the project and is read in place."""
+    if not CRM.is_dir():
+        missing(pytestconfig, f"no {CRM} (the CRM export of 8,800 opportunities)")
+    return CRM
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ from tests.browser import Browser
 from tests.e2e.test_wall_page import TILES
 
 PROJECT = Path(__file__).parents[2]
-CRM = PROJECT.parent / "shared" / "data" / "crm_opportunities"
 DEADLINE_S = 50.0
 STOP_S = 12.0
 WON, LOST, REVENUE = 4238, 2473, 10_005_534_00
@@ -84,12 +83,12 @@ def decided(found: dict[tuple[str, str], dict[str, Any]]) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory, crm: Path) -> Iterator[Up]:
     """One for all tests of this module; the last of them stops it."""
     directory = tmp_path_factory.mktemp("up")
     directory.joinpath("salespulse.toml").write_text(WALL)
     port = free_port()
-    file = str(CRM / "sales_pipeline.csv")
+    file = str(crm / "sales_pipeline.csv")
     arguments = ("--no-simulate", "--replay", file, "--mapping", "crm_opportunities", "--port", str(port))
     log = directory.joinpath("up.log").open("wb")
     started = time.monotonic()

@@ -20,7 +20,6 @@ from streams.intake.deadletters import DeadLetter, to_headers
 from tests.polling import until
 
 PROJECT = Path(__file__).parents[2]
-CRM = PROJECT.parent / "shared" / "data" / "crm_opportunities"
 
 
 @pytest.fixture
@@ -65,16 +64,18 @@ def test_topics_are_made_once_and_then_right(settings: Settings, capsys: pytest.
     assert json.loads(capsys.readouterr().out) == {"ok": True, "problems": []}
 
 
-def test_replay_says_which_topics_are_missing(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["replay", str(CRM / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]) == 1
+def test_replay_says_which_topics_are_missing(
+    settings: Settings, crm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["replay", str(crm / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]) == 1
     assert f"has no topic {settings.topics.calls}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_replay_goes_on_where_it_stopped(
-    settings: Settings, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+    settings: Settings, crm: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["replay", str(CRM / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]
+    arguments = ["replay", str(crm / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]
     assert run(["topics", "create"]) == 0
 
     interrupted = salespulse(*arguments, "--rate", "2000")
@@ -108,9 +109,9 @@ def acknowledged() -> int:
     return int(json.loads(files[0].read_text())["acknowledged"]) if files else 0
 
 
-def test_replay_keeps_the_order_of_event_time_and_the_keys(settings: Settings) -> None:
+def test_replay_keeps_the_order_of_event_time_and_the_keys(settings: Settings, crm: Path) -> None:
     assert run(["topics", "create"]) == 0
-    assert run(["replay", str(CRM / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]) == 0
+    assert run(["replay", str(crm / "sales_pipeline.csv"), "--mapping", "crm_opportunities"]) == 0
     records = asyncio.run(messages(settings, settings.topics.deals))
     assert len(records) == 15_011
     times: dict[int, list[str]] = {}

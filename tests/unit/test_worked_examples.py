@@ -14,9 +14,7 @@ from schemas.settings import settings_from
 from streams.mapping.find import load_mapping
 from streams.mapping.rows import map_csv
 from tests.harness import PurePipeline
-from tests.servers import missing
 
-CRM = Path(__file__).parents[3] / "shared" / "data" / "crm_opportunities"
 _ids = count(1)
 
 
@@ -156,10 +154,8 @@ def test_a_deal_moved_before_it_closes_counts_for_the_closing_rep_only() -> None
     assert values["open_deals|7d|rep=anna"].value == 0, "it was hers as long as it was open there"
 
 
-def test_the_crm_export_has_its_known_totals(pytestconfig: pytest.Config) -> None:
-    if not CRM.is_dir():
-        missing(pytestconfig, f"no {CRM} (the export of 8,800 opportunities)")
-    mapped = map_csv(load_mapping("crm_opportunities"), CRM / "sales_pipeline.csv")
+def test_the_crm_export_has_its_known_totals(crm: Path) -> None:
+    mapped = map_csv(load_mapping("crm_opportunities"), crm / "sales_pipeline.csv")
     values = ask([found.event for found in mapped.events], "2018-01-01 00:00")
     assert values["deals_won|all|"].value == 4_238
     assert (values["win_rate|all|"].numerator, values["win_rate|all|"].denominator) == (4_238, 4_238 + 2_473)

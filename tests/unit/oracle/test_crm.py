@@ -6,19 +6,19 @@ import csv
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.oracle import KpiValue, OracleSettings, kpis
+from tests.servers import CRM
 
-DATA = Path(__file__).parents[4] / "shared" / "data" / "crm_opportunities"
+pytestmark = pytest.mark.usefixtures("crm")
 Row = dict[str, str]
 
 
 def rows(name: str) -> list[Row]:
-    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+    with (CRM / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 

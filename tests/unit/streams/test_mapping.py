@@ -12,8 +12,6 @@ from streams.mapping.find import builtin_mappings, fitting_mapping, load_mapping
 from streams.mapping.rows import MappedFile, map_csv
 from streams.mapping.values import read_amount
 
-CRM = Path(__file__).parents[4] / "shared" / "data" / "crm_opportunities"
-
 DEALS = """
 [dates]
 formats = ["%d.%m.%Y", "iso"]
@@ -172,10 +170,10 @@ def test_amounts_come_back_from_any_way_of_writing_them(minor: int, scale: int) 
     assert read_amount(german, scale, ",", ".") == minor
 
 
-def test_the_crm_mapping_gives_the_deals_of_the_crm_export() -> None:
+def test_the_crm_mapping_gives_the_deals_of_the_crm_export(crm: Path) -> None:
     assert "crm_opportunities" in builtin_mappings()
-    found = map_csv(load_mapping("crm_opportunities"), CRM / "sales_pipeline.csv")
-    with (CRM / "sales_teams.csv").open(newline="") as file:
+    found = map_csv(load_mapping("crm_opportunities"), crm / "sales_pipeline.csv")
+    with (crm / "sales_teams.csv").open(newline="") as file:
         teams = {row["sales_agent"]: row for row in csv.DictReader(file)}
 
     assert found.rows == 8800
