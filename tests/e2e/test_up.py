@@ -20,6 +20,7 @@ import pytest
 from agents.brokers import free_port
 from tests.browser import Browser
 from tests.e2e.test_wall_page import TILES
+from tests.servers import CRM
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_S = 50.0
