@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -224,18 +224,21 @@ class Pipeline:
         for owner, (position, _, _) in written.items():
             _acknowledge(self._messages.get(owner), position)
 
-    def publications(self, busy: Container[int] = ()) -> Iterable[Publication]:
+    async def publications(self, busy: Container[int] = ()) -> AsyncIterator[Publication]:
         """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed."""
         now_ms = wall_ms()
         for owner, rollup in list(self.rollups.items()):
             first = owner not in self._begun
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
-            # The first takes the place of all that a view holds of this owner, so it must not come in parts.
-            publication = rollup.publication(now_ms, complete=first, most_values=None if first else _MOST_VALUES)
+            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES)
             if publication is None:  # before the first event of a replayed history
                 self._published.add(owner)
                 continue
+            if first:
+                publication = await _completed(publication, rollup, now_ms)
+                if self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
+                    continue
             self._begun.add(owner)
             yield publication
             if rollup.has_more:
@@ -261,6 +264,22 @@ class Pipeline:
     def unpublished(self) -> list[int]:
         """Owners that have not published all their series yet, because cells are being read or values computed."""
         return sorted(set(self.rollups) - self._published)
+
+
+async def _completed(publication: Publication, rollup: Rollup, now_ms: int) -> Publication:
+    """Return the whole of an owner's first publication, of which this is the first part.
+
+    It takes the place of all that a view holds of this owner, so it must not go out in parts. It is computed in parts
+    all the same, for the loop to go on in between; what changes meanwhile comes with the later ones.
+    """
+    values = {value.key: value for value in publication.values}
+    while rollup.has_more:
+        await asyncio.sleep(0)
+        more = rollup.publication(now_ms, most_values=_MOST_VALUES)
+        if more is not None:
+            publication = more
+            values.update((value.key, value) for value in more.values)
+    return msgspec.structs.replace(publication, values=list(values.values()), complete=True)
 
 
 def _acknowledge(waiting: Unacknowledged | None, offset: int) -> None:

@@ -229,7 +229,7 @@ class Worker:
         """Hand what changed to every sink; an owner whose values Kafka has not acknowledged yet waits for its turn."""
         self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
         publications: list[Publication] = []
-        for publication in parts.pipeline.publications(busy=self._sending.keys()):
+        async for publication in parts.pipeline.publications(busy=self._sending.keys()):
             await parts.redis.publish(publication)
             await parts.exporter.publish(publication)
             parts.pipeline.outlet.published(publication)

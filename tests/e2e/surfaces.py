@@ -120,7 +120,7 @@ def wrong_cells(truth: Truth, stored: Mapping[CellKey, Mapping[str, int]]) -> li
 async def from_redis(settings: Settings) -> Payloads:
     """The hashes of all windows."""
     found: Payloads = {}
-    async with _redis(settings) as client:
+    async with redis_of(settings) as client:
         for window in WINDOWS:
             fields: dict[bytes, bytes] = await client.hgetall(f"{settings.redis.prefix}:kpi:{window}")  # type: ignore[assignment]  # bytes without decode_responses
             for field, payload in fields.items():
@@ -190,7 +190,7 @@ async def seen_by_readers(settings: Settings) -> AsyncIterator[tuple[str, list[t
     for topic in (settings.topics.updates, settings.topics.latest):
         for partition, records in enumerate(await records_of(settings, topic)):
             yield f"{topic}[{partition}]", [(record.key.decode(), record.value) for record in records]
-    async with _redis(settings) as client:
+    async with redis_of(settings) as client:
         entries: list[tuple[bytes, dict[bytes, bytes]]] = await client.xrange(f"{settings.redis.prefix}:updates")  # type: ignore[assignment]  # bytes without decode_responses
     yield "redis stream", [(fields[b"key"].decode(), fields[b"value"]) for _, fields in entries]
 
@@ -204,7 +204,7 @@ async def _wrong_rankings(settings: Settings, live: Payloads) -> list[str]:
             ((dimension, member),) = value["dimensions"].items()
             name = f"{settings.redis.prefix}:rank:{value['kpi']}:{dimension}:{value['window']}"
             expected.setdefault(name, {})[member] = value["value"]
-    async with _redis(settings) as client:
+    async with redis_of(settings) as client:
         names = [name.decode() async for name in client.scan_iter(f"{settings.redis.prefix}:rank:*", count=1_000)]
         pipe = client.pipeline(transaction=False)
         for name in names:
@@ -234,7 +234,7 @@ def _partitions(topic: str, count: int) -> list[TopicPartition]:
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[Redis]:
+async def redis_of(settings: Settings) -> AsyncIterator[Redis]:
     client = Redis.from_url(settings.redis.url)
     try:
         yield client

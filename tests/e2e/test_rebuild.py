@@ -20,7 +20,7 @@ from schemas.windows import DAY_MS
 from schemas.wire import body_of, fence_of, pack
 from tests.e2e.history import START_MS, History, send, settings_of_history
 from tests.e2e.product import Installation, Process, installed
-from tests.e2e.surfaces import falling_versions, is_settled, records_of, seen_by_readers
+from tests.e2e.surfaces import falling_versions, is_settled, records_of, redis_of, seen_by_readers
 
 _HISTORY = History(seed=11, count=8_000, days=40)
 _OWN = """
@@ -89,21 +89,34 @@ async def latest(product: Installation) -> dict[str, dict[str, Any]]:
 async def present(product: Installation, worker: Process) -> dict[str, dict[str, Any]]:
     """As `latest`, of the present windows: without goals of months that are over, and series that are no more.
 
-    A worker is ready before Kafka has all it said; what is missing is waited for.
+    A worker is ready before it has told all that it knows, so it is waited for until two ticks change nothing.
     """
-    found: dict[str, dict[str, Any]] = {}
+    every: dict[str, dict[str, Any]] = {}
+    ticks: list[dict[str, str]] = []
 
-    async def all_is_told() -> bool:
-        nonlocal found
-        every = await latest(product)
-        ends: dict[str, str] = {}
-        for value in every.values():
-            ends[value["window"]] = max(ends.get(value["window"], ""), value["window_end"])
-        found = {key: value for key, value in every.items() if value["window_end"] == ends[value["window"]]}
-        return len(found) > 0.95 * len(every)
+    async def nothing_changes_any_more() -> bool:
+        nonlocal every
+        ticks.append(await signs_of_life(product))
+        if any(ticks[0].get(owner) == at for owner, at in ticks[-1].items()):
+            return False
+        before, every = every, await latest(product)
+        ticks.clear()
+        return every == before
 
-    await worker.until(all_is_told, deadline_s=30)
+    await worker.until(nothing_changes_any_more, deadline_s=60)
+    ends: dict[str, str] = {}
+    for value in every.values():
+        ends[value["window"]] = max(ends.get(value["window"], ""), value["window_end"])
+    found = {key: value for key, value in every.items() if value["window_end"] == ends[value["window"]]}
+    assert len(found) > 0.95 * len(every)
     return found
+
+
+async def signs_of_life(product: Installation) -> dict[str, str]:
+    """Owner -> when it last told Redis of itself."""
+    async with redis_of(product.settings) as client:
+        meta: dict[bytes, bytes] = await client.hgetall(f"{product.settings.redis.prefix}:meta")  # type: ignore[assignment]  # bytes without decode_responses
+    return {name.decode(): at.decode() for name, at in meta.items() if name.startswith(b"seen:")}
 
 
 async def until_settled(product: Installation, worker: Process) -> None:
