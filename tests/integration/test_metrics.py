@@ -165,7 +165,7 @@ def test_values_arrive_exactly(prometheus: str) -> None:
     for value in every_series(Random(SEED)):
         kpi = units[value.kpi]
         if value.window == "mtd":
-            own = {"currency": "USD"} if kpi.unit == "money" else {"label": str(value.label)} if kpi.lowest else {}
+            own = {"currency": "USD"} if kpi.may_be_money else {"label": str(value.label)} if kpi.lowest else {}
             labels = {"window": "mtd", **value.dimensions, **own}
             wanted[metric_name(kpi, value.dimensions), frozenset(labels.items())] = float(value.value or 0)
     found = {}
