@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from agents.kafka import AIOKafkaProducer
@@ -15,6 +15,14 @@ from streams.publication import Publication, Published
 EVENT_TYPE: Final = "salespulse.kpi.changed.v1"
 
 Headers = list[tuple[str, bytes]]
+
+
+class _Message(NamedTuple):
+    """A value as both topics get it."""
+
+    key: bytes
+    payload: bytes
+    headers: Headers
 
 
 class KpiTopics:
@@ -29,7 +37,12 @@ class KpiTopics:
         self._producer = producer
         self._topics = (settings.topics.updates, settings.topics.latest)
         self._partitions = settings.kafka.partitions
-        self._source = f"/salespulse/{settings.app.id}".encode()
+        self._same: Headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_type", EVENT_TYPE.encode()),
+            ("ce_source", f"/salespulse/{settings.app.id}".encode()),
+            ("content-type", b"application/json"),
+        ]
         # Batches take turns: of several that wait for room in a queue the client fails one long before its time is up.
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -39,24 +52,27 @@ class KpiTopics:
         Raises:
             KafkaError: The broker refused one.
         """
-        by_partition: dict[int, list[Published]] = {}
+        by_partition: dict[int, list[_Message]] = {}
         for publication in publications:
             for value in publication.values:
-                by_partition.setdefault(crc32(value.key.encode()) % self._partitions, []).append(value)
+                key = value.key.encode()
+                message = _Message(key, value.payload, self._headers(value, key))
+                by_partition.setdefault(crc32(key) % self._partitions, []).append(message)
         sends = (
-            self._send(topic, partition, values) for topic in self._topics for partition, values in by_partition.items()
+            self._send(topic, partition, messages)
+            for topic in self._topics
+            for partition, messages in by_partition.items()
         )
         await asyncio.gather(*sends)
 
-    async def _send(self, topic: str, partition: int, values: Sequence[Published]) -> None:
+    async def _send(self, topic: str, partition: int, messages: Sequence[_Message]) -> None:
         acknowledged: list[asyncio.Future[Any]] = []
         batch = self._producer.create_batch()
-        for value in values:
-            key, headers = value.key.encode(), self._headers(value)
-            if batch.append(key=key, value=value.payload, timestamp=None, headers=headers) is None:
+        for key, value, headers in messages:
+            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 acknowledged.append(await self._hand_over(batch, topic, partition))
                 batch = self._producer.create_batch()
-                batch.append(key=key, value=value.payload, timestamp=None, headers=headers)
+                batch.append(key=key, value=value, timestamp=None, headers=headers)
         acknowledged.append(await self._hand_over(batch, topic, partition))
         await asyncio.gather(*acknowledged)
 
@@ -65,14 +81,11 @@ class KpiTopics:
             future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
             return future
 
-    def _headers(self, value: Published) -> Headers:
+    def _headers(self, value: Published, key: bytes) -> Headers:
         kpi = value.value
         return [
-            ("ce_specversion", b"1.0"),
-            ("ce_type", EVENT_TYPE.encode()),
-            ("ce_source", self._source),
+            *self._same,
             ("ce_id", f"{value.key}@{kpi.window_end}@{kpi.revision}".encode()),
-            ("ce_subject", value.key.encode()),
+            ("ce_subject", key),
             ("ce_time", kpi.emitted_at.encode()),
-            ("content-type", b"application/json"),
         ]

@@ -56,6 +56,8 @@ class Grouped(NamedTuple):
     ops: tuple[Op, ...]
     sized: tuple[SizedOp, ...]
     only: Conditions = ()
+    is_plain: bool = False
+    """Whether there is one key, that of one value or a fixed one, and nothing to ask."""
 
 
 Counting = tuple[Grouped, ...]
@@ -193,9 +195,9 @@ def _grouped(
 ) -> Grouped:
     fixed = [part for part in parts if isinstance(part, str)]
     if len(fixed) == len(parts):
-        return Grouped(FIXED, ",".join(fixed), (), ops, sized, only)
+        return Grouped(FIXED, ",".join(fixed), (), ops, sized, only, is_plain=not only)
     if len(parts) == 1 and isinstance(parts[0], int):
-        return Grouped(parts[0], "", (), ops, sized, only)
+        return Grouped(parts[0], "", (), ops, sized, only, is_plain=not only)
     return Grouped(COMBINED, "", parts, ops, sized, only)
 
 

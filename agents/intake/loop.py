@@ -67,6 +67,8 @@ class Intake:
         self._adopted = -1  # generation whose partitions are set up
         self._assigned = asyncio.Event()
         self._assigned_at = 0.0
+        self._waited_s = 0.0
+        """Time spent waiting for messages: patience with those that do not deliver must not run out on a busy core."""
         self._busy = asyncio.Lock()  # held while state changes: by the loop, or by a rebalance that commits
         self._failure: SalesPulseError | None = None
         self._stopping = False
@@ -173,7 +175,7 @@ class Intake:
             letters = self._reader.take_in(records, positions, self._ends(), now_ms)
             await self._outbox.send_dead_letters(self._settings.topics.deadletter, letters)
             self._reader.check()
-            frames = self._reader.frames(now_ms, time.monotonic())
+            frames = self._reader.frames(now_ms, self._waited_s)
             await self._outbox.send_frames(self._settings.topics.log, frames)
             if time.monotonic() >= self._commit_due:
                 await self._commit()
@@ -208,6 +210,7 @@ class Intake:
         """Read on, where there is room; returns records by partition, and how far each was read."""
         client = self._consumer
         wanted = [TopicPartition(*source) for source in self._reader.wanted()]
+        began = time.monotonic()
         try:
             records = await client.getmany(*wanted, timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
             positions = {(tp.topic, tp.partition): await client.position(tp) for tp in wanted}
@@ -217,6 +220,7 @@ class Intake:
             partition, offset = next(iter(error.args[0].items()))
             found = f"offset {offset} is next to be read, and it is not there any more"
             raise not_where_it_was(partition.topic, partition.partition, found) from None
+        self._waited_s += min(time.monotonic() - began, _POLL_MS / 1000)
         return records, positions
 
     def _ends(self) -> dict[tuple[str, int], int]:

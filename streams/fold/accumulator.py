@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from schemas.kpi import escape
 from schemas.rows import Row
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
 from schemas.wire import Win
-from streams.counting import COMBINED, FIXED, Conditions, Counting, CountingPlan, Op, SizedOp
+from streams.counting import COMBINED, FIXED, Conditions, Counting, CountingPlan, Grouped, SizedOp
 from streams.dimensions import Dims
 from streams.fold.rules import FoldRules
 from streams.time import Calendar, size_class
@@ -20,8 +22,11 @@ _PRODUCT: Final = EVENT_DIMENSIONS.index("product")
 Split = tuple[str | None, int, Sequence[int]]
 """A product, and the count and quantities that fall to it."""
 
-Deltas = dict[tuple[str, int], dict[str, int]]
+Deltas = Mapping[tuple[str, int], Mapping[str, int]]
 """``(dimension key, start of the 10 s slice) -> {measure: what is added}``."""
+
+Gathering = defaultdict[tuple[str, int], defaultdict[str, int]]
+"""Deltas that grow."""
 
 
 class Accumulator:
@@ -39,28 +44,25 @@ class Accumulator:
         self.rules = rules
         self.sign = 1
         self.wins: list[Win] = []
-        self._deltas: Deltas = {}
+        self._deltas = _no_deltas()
         self.unknown: Dims = plan.dimensions.unknown
         self.stated = plan.dimensions.stated
         self._names = plan.dimensions.names
         self._keys: tuple[dict[str, str], ...] = tuple({} for _ in self._names)
         self._buyer_windows = {name: _window_measures(plan, name) for name in ("buyer", "repeat_buyer")}
 
-    def drain(self) -> Deltas:
+    def drain(self) -> Gathering:
         """Return what has been gathered since the last time, and begin anew."""
-        deltas, self._deltas = self._deltas, {}
+        deltas, self._deltas = self._deltas, _no_deltas()
         return deltas
 
-    def merge_into(self, others: Deltas) -> Deltas:
+    def merge_into(self, others: Gathering) -> Deltas:
         """Add what has been gathered since the last time to earlier deltas, which go on from there; returns it."""
         mine, self._deltas = self._deltas, others
         for place, sums in mine.items():
-            cell = others.get(place)
-            if cell is None:
-                others[place] = sums.copy()
-            else:
-                for measure, delta in sums.items():
-                    cell[measure] = cell.get(measure, 0) + delta
+            cell = others[place]
+            for measure, delta in sums.items():
+                cell[measure] += delta
         return mine
 
     def announce(self, row: Row, dims: Dims, amount: int) -> None:
@@ -103,23 +105,42 @@ class Accumulator:
         sign = self.sign
         if not sign:
             return
-        integers = (count * sign, *(quantity * sign for quantity in quantities))
+        integers = (count * sign, *[quantity * sign for quantity in quantities])
         start = at_ms - at_ms % _TEN_SECONDS
-        for index, key, parts, ops, sized, only in counting:
-            if only and not _holds(only, dims):
+        deltas, keys = self._deltas, self._keys
+        for grouped in counting:
+            index, key, ops, sized = grouped.by, grouped.key, grouped.ops, grouped.sized
+            if not grouped.is_plain or (products is not None and index == _PRODUCT):
+                self._add_special(grouped, dims, products, start, integers)
                 continue
-            if index == FIXED:
-                self._add(key, start, ops, sized, integers)
-            elif products is not None and (index == _PRODUCT or _PRODUCT in parts):
-                for product, number, quantities_of in products:
-                    mine = (number * sign, *(quantity * sign for quantity in quantities_of))
-                    self._add_combined(index, parts, dims, product, start, ops, sized, mine)
-            elif index >= 0:
+            if index >= 0:
                 value = dims[index]
-                if value is not None:
-                    self._add(self._keys[index].get(value) or self.key(index, value), start, ops, sized, integers)
-            else:
-                self._add_combined(index, parts, dims, dims[_PRODUCT], start, ops, sized, integers)
+                if value is None:
+                    continue
+                key = keys[index].get(value) or self.key(index, value)
+            cell = deltas[key, start]
+            for measure, slot in ops:
+                cell[measure] += integers[slot]
+            if sized:
+                _add_sized(cell, sized, integers)
+
+    def _add_special(
+        self, grouped: Grouped, dims: Dims, products: Sequence[Split] | None, start_ms: int, integers: Sequence[int]
+    ) -> None:
+        """Add a fact under a grouping of several dimensions, under one with conditions, or product by product."""
+        if grouped.only and not _holds(grouped.only, dims):
+            return
+        splits: Iterable[tuple[str | None, Sequence[int]]] = ((dims[_PRODUCT], integers),)
+        if products is not None and (grouped.by == _PRODUCT or _PRODUCT in grouped.parts):
+            sign = self.sign
+            splits = [(product, (n * sign, *[q * sign for q in parts])) for product, n, parts in products]
+        for product, mine in splits:
+            for key in (grouped.key,) if grouped.by == FIXED else self._keys_of(grouped, dims, product):
+                cell = self._deltas[key, start_ms]
+                for measure, slot in grouped.ops:
+                    cell[measure] += mine[slot]
+                if grouped.sized:
+                    _add_sized(cell, grouped.sized, mine)
 
     def key(self, index: int, value: str) -> str:
         """Return the dimension key of one value of an event dimension."""
@@ -133,19 +154,19 @@ class Accumulator:
 
     def keys(self, counting: Counting, dims: Dims, products: Sequence[Split] | None) -> Iterable[str]:
         """Return the dimension keys that a fact is counted under, each once."""
-        for index, key, parts, _, _, _ in counting:
-            if index == FIXED:
-                yield key
-            elif products is not None and (index == _PRODUCT or _PRODUCT in parts):
+        for grouped in counting:
+            if grouped.by == FIXED:
+                yield grouped.key
+            elif products is not None and (grouped.by == _PRODUCT or _PRODUCT in grouped.parts):
                 for product in dict.fromkeys(split[0] for split in products):
-                    yield from self._keys_of(index, parts, dims, product)
+                    yield from self._keys_of(grouped, dims, product)
             else:
-                yield from self._keys_of(index, parts, dims, dims[_PRODUCT])
+                yield from self._keys_of(grouped, dims, dims[_PRODUCT])
 
-    def _keys_of(self, index: int, parts: Sequence[int | str], dims: Dims, product: str | None) -> Iterable[str]:
+    def _keys_of(self, grouped: Grouped, dims: Dims, product: str | None) -> Iterable[str]:
         """Return the key under one product; none where a dimension has no value."""
         named: list[str] = []
-        for part in parts if index == COMBINED else (index,):
+        for part in grouped.parts if grouped.by == COMBINED else (grouped.by,):
             if isinstance(part, str):
                 named.append(part)
                 continue
@@ -213,38 +234,16 @@ class Accumulator:
         """Add to one measure of the 10 s slice that holds an instant."""
         if not delta:
             return
-        place = (key, at_ms - at_ms % _TEN_SECONDS)
-        cell = self._deltas.get(place)
-        if cell is None:
-            cell = self._deltas[place] = {}
-        cell[measure] = cell.get(measure, 0) + delta
+        self._deltas[key, at_ms - at_ms % _TEN_SECONDS][measure] += delta
 
-    def _add_combined(
-        self,
-        index: int,
-        parts: Sequence[int | str],
-        dims: Dims,
-        product: str | None,
-        start_ms: int,
-        ops: Iterable[Op],
-        sized: Iterable[SizedOp],
-        integers: Sequence[int],
-    ) -> None:
-        for key in self._keys_of(index, parts, dims, product):
-            self._add(key, start_ms, ops, sized, integers)
 
-    def _add(
-        self, key: str, start_ms: int, ops: Iterable[Op], sized: Iterable[SizedOp], integers: Sequence[int]
-    ) -> None:
-        place = (key, start_ms)
-        cell = self._deltas.get(place)
-        if cell is None:
-            cell = self._deltas[place] = {}
-        for measure, slot in ops:
-            cell[measure] = cell.get(measure, 0) + integers[slot]
-        for measure, slot, by in sized:
-            stored = f"{measure}#{size_class(abs(integers[by]))}"
-            cell[stored] = cell.get(stored, 0) + integers[slot]
+def _no_deltas() -> Gathering:
+    return defaultdict(partial(defaultdict, int))
+
+
+def _add_sized(cell: defaultdict[str, int], sized: Iterable[SizedOp], integers: Sequence[int]) -> None:
+    for measure, slot, by in sized:
+        cell[f"{measure}#{size_class(abs(integers[by]))}"] += integers[slot]
 
 
 def _holds(only: Conditions, dims: Dims) -> bool:

@@ -73,7 +73,11 @@ class CellStore:
     def __init__(self, calendar: Calendar, finest: Mapping[str, int]) -> None:
         self.blocks: dict[Place, Block] = {}
         self._calendar = calendar
-        self._finest = finest
+        self._coarser_only = tuple(
+            frozenset(name for name, index in finest.items() if index > resolution)
+            for resolution in range(len(RESOLUTIONS))
+        )
+        """Per resolution the measures that have cells of coarser ones only."""
         self._changed: dict[Place, Changed] = {}
         self._unsaved: set[Place] = set()
 
@@ -85,13 +89,10 @@ class CellStore:
             offset: The last log offset they come from. Blocks recovered at or past it hold them already.
             newest_ms: Highest event time of the partition; blocks beyond their retention behind it get nothing.
         """
-        level: Deltas = deltas
+        level = deltas
         for resolution in range(len(RESOLUTIONS)):
             level = self._coarsen(level, resolution) if resolution else level
-            for (dims, start), sums in level.items():
-                block_start = start - start % BLOCK_MS[resolution]
-                if block_start > newest_ms - _REACH_MS[resolution]:
-                    self._add_to((dims, resolution, block_start), start, sums, offset)
+            self._add_level(level, resolution, offset, newest_ms - _REACH_MS[resolution])
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
         """Return what changed of the cells since the last time, by dimension key."""
@@ -165,16 +166,20 @@ class CellStore:
                 yield dims, resolution, start, sums
 
     def _coarsen(self, deltas: Deltas, resolution: int) -> Deltas:
-        """Add deltas up to the slices of a coarser resolution."""
-        coarser: Deltas = {}
+        """Add deltas up to the slices of a coarser resolution; those that are alone there are taken as they are."""
+        coarser: dict[tuple[str, int], Mapping[str, int]] = {}
+        owned: dict[tuple[str, int], Sums] = {}
         for (dims, start_ms), sums in deltas.items():
             place = (dims, self._slice_start(resolution, start_ms))
             cell = coarser.get(place)
             if cell is None:
-                coarser[place] = sums.copy()
-            else:
-                for measure, delta in sums.items():
-                    cell[measure] = cell.get(measure, 0) + delta
+                coarser[place] = sums
+                continue
+            added = owned.get(place)
+            if added is None:
+                added = coarser[place] = owned[place] = dict(cell)
+            for measure, delta in sums.items():
+                added[measure] = added.get(measure, 0) + delta
         return coarser
 
     def _slice_start(self, resolution: int, at_ms: int) -> int:
@@ -182,28 +187,32 @@ class CellStore:
             return at_ms - at_ms % _LENGTH_MS[resolution]
         return self._calendar.day_start(at_ms) if resolution == _DAY else 0
 
-    def _add_to(self, place: Place, start: int, sums: Sums, offset: int) -> None:
-        resolution = place[1]
-        block = self.blocks.get(place)
-        if block is None:
-            block = self.blocks[place] = Block({})
-        elif block.fence >= offset:
-            return
-        cell = block.slices.get(start)
-        if cell is None:
-            cell = block.slices[start] = {}
-        finest = self._finest
-        for measure, delta in sums.items():
-            if delta and finest.get(measure, 0) <= resolution:
-                left = cell.get(measure, 0) + delta
-                if left:
-                    cell[measure] = left
-                else:
-                    del cell[measure]
-        self._unsaved.add(place)
-        self._note_changed(place, start, sums)
+    def _add_level(self, level: Deltas, resolution: int, offset: int, oldest_ms: int) -> None:
+        """Add deltas to the cells of one resolution; blocks that start at or before ``oldest_ms`` get nothing."""
+        length_ms, coarser_only = BLOCK_MS[resolution], self._coarser_only[resolution]
+        for (dims, start), sums in level.items():
+            place = (dims, resolution, start - start % length_ms)
+            if place[2] <= oldest_ms:
+                continue
+            added = sums
+            if not coarser_only.isdisjoint(sums):
+                added = {name: delta for name, delta in sums.items() if name not in coarser_only}
+                if not added:
+                    continue
+            block = self.blocks.get(place)
+            if block is None:
+                block = self.blocks[place] = Block({})
+            elif block.fence >= offset:
+                continue
+            cell = block.slices.get(start)
+            if cell is None:
+                # Also where all is taken back: what is stored must not depend on when deltas are fanned out.
+                cell = block.slices[start] = {}
+            _add_up(cell, added)
+            self._unsaved.add(place)
+            self._note_changed(place, start, added)
 
-    def _note_changed(self, place: Place, start: int, sums: Sums) -> None:
+    def _note_changed(self, place: Place, start: int, sums: Mapping[str, int]) -> None:
         """Remember what is to be told: small cells whole, as that is cheaper than to know what changed."""
         changed = self._changed.get(place)
         if changed is None:
@@ -222,3 +231,16 @@ def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: dict[
     if names is None:
         return CellUpdate(resolution, start_ms, fence, sums.copy(), whole=True)
     return CellUpdate(resolution, start_ms, fence, {name: sums.get(name, 0) for name in names})
+
+
+def _add_up(cell: Sums, added: Mapping[str, int]) -> None:
+    """Add to a cell; what is 0 is not kept."""
+    if not cell and 0 not in added.values():
+        cell.update(added)
+        return
+    for measure, delta in added.items():
+        left = cell.get(measure, 0) + delta
+        if left:
+            cell[measure] = left
+        elif delta:
+            del cell[measure]

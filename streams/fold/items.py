@@ -11,18 +11,25 @@ Products = tuple[Split, ...] | None
 
 def first(*candidates: int | None) -> int:
     """Return the first that is known."""
-    return next((candidate for candidate in candidates if candidate is not None), 0)
+    for candidate in candidates:
+        if candidate is not None:
+            return candidate
+    return 0
 
 
 def amount_of_items(row: Row) -> int | None:
     """Return the sum of the items' amounts; None where no item tells one."""
-    told = [item[2] for item in row.items or () if item[2] is not None]
+    if not row.items:
+        return None
+    told = [item[2] for item in row.items if item[2] is not None]
     return sum(told) if told else None
 
 
 def cost_of_items(row: Row) -> int | None:
     """Return the sum of the items' costs; None where no item tells one."""
-    told = [item[3] for item in row.items or () if item[3] is not None]
+    if not row.items:
+        return None
+    told = [item[3] for item in row.items if item[3] is not None]
     return sum(told) if told else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,9 +10,10 @@ import msgspec
 from schemas.windows import RESOLUTIONS, RETENTION_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
 from streams.fold.cells import BLOCK_MS
+from streams.rollup.series import Change
 
 StoredCell = tuple[int, dict[str, int]]
-"""Fence and sums of a cell."""
+"""Fence and sums of a cell; sums are never changed in place, since a change from nothing is the same object."""
 
 _Block = dict[int, StoredCell]
 _decoder: Final = msgspec.msgpack.Decoder(dict[int, tuple[int, dict[str, int]]])
@@ -37,15 +38,6 @@ class BlockKey(NamedTuple):
         return BlockKey(int(partition), dims, int(resolution), int(start_ms))
 
 
-class Growth(NamedTuple):
-    """A cell's growth: whose it is, its new fence, and what it grew by."""
-
-    key: BlockKey
-    start_ms: int
-    fence: int
-    delta: dict[str, int]
-
-
 class RollupCells:
     """All cells of one owner, per log partition."""
 
@@ -54,42 +46,42 @@ class RollupCells:
         self._unsaved: set[BlockKey] = set()
         self._ahead: dict[BlockKey, int] = {}
 
-    def restore(self, records: Mapping[bytes, bytes], repair: Iterable[bytes]) -> Iterator[Growth]:
-        """Take the changelog's records; yields every cell as growth from nothing."""
+    def restore(
+        self, records: Mapping[bytes, bytes], repair: Iterable[bytes]
+    ) -> Iterator[tuple[BlockKey, list[Change]]]:
+        """Take the changelog's records; yields every block with its cells as growth from nothing."""
         for encoded, record in records.items():
             key = BlockKey.parse(encoded)
             block = self._blocks[key] = _decoder.decode(body_of(record))
             self._ahead[key] = fence_of(record)
-            for start_ms, (fence, sums) in block.items():
-                yield Growth(key, start_ms, fence, sums.copy())
+            yield key, [Change(key.resolution, start_ms, sums, fence) for start_ms, (fence, sums) in block.items()]
         self._unsaved.update(BlockKey.parse(key) for key in repair)
 
-    def take(self, partition: int, dims: str, update: CellUpdate) -> Growth | None:
-        """Take what changed of a cell; None when what is known of it is as new."""
-        resolution, start_ms, fence = update.resolution, update.start_ms, update.fence
-        key = BlockKey(partition, dims, resolution, start_ms - start_ms % BLOCK_MS[resolution])
-        block = self._blocks.get(key)
-        if block is None:
-            block = self._blocks[key] = {}
-        known = block.get(start_ms)
-        if known is None:
-            sums: dict[str, int] = {}
-        elif fence <= known[0]:
-            return None
-        else:
-            sums = known[1]
-        # Only what differs: a KPI whose measures did not change need not be computed.
-        delta = {name: value - sums.get(name, 0) for name, value in update.sums.items() if value != sums.get(name, 0)}
-        if update.whole:
-            delta.update({name: -value for name, value in sums.items() if name not in update.sums})
-            sums = update.sums
-        else:
-            sums.update(update.sums)
-            for name in [name for name in delta if not sums[name]]:
-                del sums[name]
-        block[start_ms] = (fence, sums)
-        self._unsaved.add(key)
-        return Growth(key, start_ms, fence, delta)
+    def take(self, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Change]:
+        """Take what changed of the cells of one dimension key; returns by how much those that are new grew."""
+        grown: list[Change] = []
+        block: _Block = {}
+        in_block = (-1, 0)
+        for update in updates:
+            resolution, start_ms, fence = update.resolution, update.start_ms, update.fence
+            block_start = start_ms - start_ms % BLOCK_MS[resolution]
+            if in_block != (resolution, block_start):  # the cells of a block come one after the other
+                in_block = (resolution, block_start)
+                key = BlockKey(partition, dims, resolution, block_start)
+                block = self._blocks.setdefault(key, {})
+                self._unsaved.add(key)
+            known = block.get(start_ms)
+            if known is None:
+                sums = update.sums if update.whole else _without_zeros(update.sums)
+                delta = sums
+            elif fence > known[0]:
+                delta = _difference(known[1], update)
+                sums = update.sums if update.whole else _without_zeros({**known[1], **update.sums})
+            else:
+                continue
+            block[start_ms] = (fence, sums)
+            grown.append(Change(resolution, start_ms, delta, fence))
+        return grown
 
     @property
     def unsaved(self) -> bool:
@@ -116,3 +108,19 @@ class RollupCells:
             if resolution != "all" and key.start_ms + BLOCK_MS[key.resolution] + RETENTION_MS[resolution] <= reached_ms:
                 del self._blocks[key]
                 self._unsaved.add(key)
+
+
+def _difference(known: Mapping[str, int], update: CellUpdate) -> dict[str, int]:
+    """Return only what differs: a KPI whose measures did not change need not be computed."""
+    delta: dict[str, int] = {}
+    for name, value in update.sums.items():
+        more = value - known.get(name, 0)
+        if more:
+            delta[name] = more
+    if update.whole:
+        delta.update({name: -value for name, value in known.items() if name not in update.sums})
+    return delta
+
+
+def _without_zeros(sums: dict[str, int]) -> dict[str, int]:
+    return {name: value for name, value in sums.items() if value} if 0 in sums.values() else sums

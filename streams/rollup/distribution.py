@@ -15,12 +15,12 @@ def keyed(held: Sums, later: Sums) -> Keyed:
     """Sort out the keyed measures of what is held less what came later; one pass for all of them."""
     found: dict[str, dict[str, int]] = {}
     for name, count in held.items():
-        measure, hash_sign, key = name.partition("#")
-        if hash_sign:
+        if "#" in name:
+            measure, _, key = name.partition("#")
             found.setdefault(measure, {})[key] = count
     for name, count in later.items():
-        measure, hash_sign, key = name.partition("#")
-        if hash_sign:
+        if "#" in name:
+            measure, _, key = name.partition("#")
             of_measure = found.setdefault(measure, {})
             of_measure[key] = of_measure.get(key, 0) - count
     return found

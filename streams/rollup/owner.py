@@ -18,7 +18,7 @@ from schemas.wire import STATE_VERSION, CellsMessage, pack
 from streams.history import History
 from streams.plan import Plan
 from streams.publication import Publication, Published
-from streams.rollup.cells import Growth, RollupCells
+from streams.rollup.cells import RollupCells
 from streams.rollup.content import Stamp
 from streams.rollup.goal_series import GOALS_KEY, GoalSeries
 from streams.rollup.goals import GROUPING, Goals
@@ -101,17 +101,17 @@ class Rollup:
             self._upstream.saw(marker.newest_ms)
         if self._goals is not None:
             self._goals.restore(goals, self._upstream.newest_ms)
-        for growth in self._cells.restore(blocks, (key for key in repair if key not in (MARKER_KEY, GOALS_KEY))):
-            self._grow(growth)
+        own = (MARKER_KEY, GOALS_KEY)
+        for key, changes in self._cells.restore(blocks, (key for key in repair if key not in own)):
+            self._grow(key.partition, key.dims, changes)
 
     def take(self, message: CellsMessage, wall_ms: int) -> None:
         """Take what one log partition says; what was known before changes nothing."""
         self._upstream.hear(message, wall_ms)
         for dims, updates in message.cells.items():
-            for update in updates:
-                growth = self._cells.take(message.partition, dims, update)
-                if growth is not None:
-                    self._grow(growth)
+            changes = self._cells.take(message.partition, dims, updates)
+            if changes:
+                self._grow(message.partition, dims, changes)
         now_ms = self.clock_ms(wall_ms) if message.restated else None
         if now_ms is not None:
             self._restater.restate(message.partition, message.restated, self.series, now_ms, wall_ms)
@@ -212,17 +212,16 @@ class Rollup:
         sums = series.sum_between(start_ms, end_ms, resolution)
         return tuple(sums.get(measure, 0) for measure in measures)
 
-    def _grow(self, growth: Growth) -> None:
-        """Add what a cell grew by to its series."""
-        key = growth.key
-        series = self._series(key.dims)
-        change = Change(key.resolution, growth.start_ms, growth.delta)
-        series.change(change)
-        if self._goals is not None and series.grouping == GROUPING:
-            self._goals.pass_by(key.dims, change)
-        if key.resolution == _ALL:
-            series.revisions[key.partition] = growth.fence
-        self._changed[key.dims] = None
+    def _grow(self, partition: int, dims: str, changes: Iterable[Change]) -> None:
+        """Add what cells of one log partition grew by to their series."""
+        series = self._series(dims)
+        for change in changes:
+            series.change(change)
+            if self._goals is not None and series.grouping == GROUPING:
+                self._goals.pass_by(dims, change)
+            if change.resolution == _ALL:
+                series.revisions[partition] = change.fence
+        self._changed[dims] = None
 
     def _series(self, dims: str) -> Series:
         series = self.series.get(dims)
@@ -235,8 +234,33 @@ class Rollup:
 
     def _advance(self, now_ms: int) -> None:
         """Add what changed to the windows, then move them on."""
+        anew = self._settle(moving=self._timeline.moves_at(now_ms))
+        moves = self._timeline.advance(now_ms)
+        if moves:
+            moved = self._timeline.moved_windows(moves)
+            for dims, series in self.series.items():
+                if dims in anew:
+                    series.sum_anew(self._timeline)
+                else:
+                    series.move(moves)
+                self._worklist.move(dims, moved)
+                if series.grouping in self._valuation.of_the_present:
+                    for window in EVERY_WINDOW:
+                        self._worklist.change(dims, window, ("now_s",))
+            if "" in self.series:
+                self._worklist.move(CLASSES, moved)
+
+    def _settle(self, *, moving: bool) -> set[str]:
+        """Add what changed to the windows as they stand; returns the series whose windows are to be summed anew."""
+        anew: set[str] = set()
         for dims in self._changed:
-            for window, measures in self.series[dims].settle(self._timeline).items():
+            series = self.series[dims]
+            if moving and series.is_mostly_new:
+                anew.add(dims)
+                changed = series.forget_changes()
+            else:
+                changed = series.settle(self._timeline)
+            for window, measures in changed.items():
                 names = {measure.partition("#")[0] for measure in measures}
                 self._note_changed(dims, window, names)
                 if window == _ALL_TIME:
@@ -244,17 +268,7 @@ class Rollup:
                     for each in EVERY_WINDOW:
                         self._note_changed(dims, each, names & self._valuation.of_totals)
         self._changed = {}
-        moves = self._timeline.advance(now_ms)
-        if moves:
-            moved = self._timeline.moved_windows(moves)
-            for dims, series in self.series.items():
-                series.move(moves)
-                self._worklist.move(dims, moved)
-                if series.grouping in self._valuation.of_the_present:
-                    for window in EVERY_WINDOW:
-                        self._worklist.change(dims, window, ("now_s",))
-            if "" in self.series:
-                self._worklist.move(CLASSES, moved)
+        return anew
 
     def _note_changed(self, dims: str, window: int, names: set[str]) -> None:
         if names:

@@ -23,6 +23,8 @@ PREVIOUS_FLOW: Final = 2
 PREVIOUS_TAIL: Final = 3
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
 _ALL: Final = RESOLUTIONS.index("all")
+_ANEW_SHARE: Final = 8
+"""With more than one cell in so many changed, summing the windows anew is cheaper than to keep them up to date."""
 
 
 class WindowCovers(NamedTuple):
@@ -51,11 +53,12 @@ def window_covers(calendar: Calendar, window: str, now_ms: int) -> WindowCovers:
 
 
 class Change(NamedTuple):
-    """What a cell grew by: index of its resolution, start of its slice, measure -> difference."""
+    """What a cell grew by: index of its resolution, start of its slice, measure -> difference, and its new fence."""
 
     resolution: int
     start_ms: int
     delta: Sums
+    fence: int = -1
 
 
 class Move(NamedTuple):
@@ -79,6 +82,10 @@ class Timeline:
         self.windows: tuple[WindowCovers, ...] = ()
         self.end_ms: int | None = None
         self.routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
+
+    def moves_at(self, now_ms: int) -> bool:
+        """Tell whether windows are others at a new time."""
+        return ceil_to(now_ms, _LENGTH_MS[0]) != self.end_ms
 
     def advance(self, now_ms: int) -> list[Move]:
         """Move all windows to a new time; returns how sums have to move (everything, the first time).
@@ -154,12 +161,35 @@ class Series:
         cells = self.cells[change.resolution]
         cell = cells.get(change.start_ms)
         if cell is None:
-            cell = cells[change.start_ms] = {}
-        for measure, delta in change.delta.items():
-            cell[measure] = cell.get(measure, 0) + delta
+            cells[change.start_ms] = change.delta.copy()
+        else:
+            for measure, delta in change.delta.items():
+                cell[measure] = cell.get(measure, 0) + delta
         if change.resolution == _ALL:
             self.ever.update(change.delta)
         self._pending.append(change)
+
+    @property
+    def is_mostly_new(self) -> bool:
+        """Whether so much changed that :meth:`sum_anew` is cheaper than to settle and move."""
+        return len(self._pending) * _ANEW_SHARE > sum(map(len, self.cells))
+
+    def forget_changes(self) -> dict[int, set[str]]:
+        """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
+        measures = set().union(*(change.delta for change in self._pending))
+        self._pending = []
+        self._present |= {measure for measure in measures if self.total.get(measure)}
+        return dict.fromkeys(range(len(WINDOWS)), measures)
+
+    def sum_anew(self, timeline: Timeline) -> None:
+        """Add up all windows from the cells."""
+        self.sums = [[self._sum(cover) for cover in window.covers] for window in timeline.windows]
+
+    def _sum(self, cover: Cover) -> Sums:
+        sums: Sums = {}
+        for part in cover:
+            self._add_range(sums, part, 1)
+        return sums
 
     def settle(self, timeline: Timeline) -> dict[int, set[str]]:
         """Add what changed to the windows as they stand; returns the measures that changed, by index of the window.
@@ -170,7 +200,7 @@ class Series:
         if not timeline.windows:
             return {}
         touched: dict[int, set[str]] = {}
-        for resolution, start_ms, delta in pending:
+        for resolution, start_ms, delta, _ in pending:
             if resolution == _ALL:
                 touched.setdefault(len(WINDOWS) - 1, set()).update(delta)
                 if not self._present.issuperset(delta):

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.kpi import dims_key
 from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
 from streams.rollup.goal_series import GoalSeries
@@ -134,16 +133,16 @@ class Valuation:
 
     def _publish(self, key: str, kpi: WindowKpi, series: Series, content: Content, stamp: Stamp) -> Published:
         self._published[key] = content
-        dimensions = series.dimensions
+        dims, dimensions = series.dims, series.dimensions
         if kpi.member:
-            dimensions = {**dimensions, kpi.kpi.class_of: kpi.member}
+            dims, dimensions = f"{kpi.kpi.class_of}={kpi.member}", {kpi.kpi.class_of: kpi.member}
         revision = self._version_base + series.revision
         value = kpi_value(kpi.kpi.name, kpi.window, dimensions, kpi.kpi.unit, kpi.currency, content, revision, stamp)
         if kpi.kpi.ranked:
             value = msgspec.structs.replace(value, rank=content.rank)
         if kpi.kpi.lowest:
             value = msgspec.structs.replace(value, label=content.computed.label)
-        return Published(key, kpi.kpi.name, kpi.window, dims_key(dimensions), value, _json.encode(value))
+        return Published(key, kpi.kpi.name, kpi.window, dims, value, _json.encode(value))
 
 
 def _published_kpis(of_windows: KpisOfWindows) -> KpisOfWindows:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.brokers import ServerError
-from tests.benchmarks import latency, throughput
+from tests.benchmarks import latency, reference, throughput
 from tests.benchmarks.rig import servers
 
 
@@ -27,7 +27,20 @@ def main(arguments: list[str] | None = None) -> None:
     show = show_latency if options.benchmark == "latency" else show_throughput
     print(json.dumps(found, indent=2) if options.json else show(found))
     if options.profile is not None and not options.json:
-        pstats.Stats(str(options.profile)).sort_stats("tottime").print_stats(40)
+        for file in sorted(options.profile.parent.glob(f"{options.profile.name}*")):
+            pstats.Stats(str(file)).sort_stats("tottime").print_stats(40)
+    if options.benchmark == "throughput":
+        _judge(options, found)
+
+
+def _judge(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    if options.compare:
+        lines, is_lost = reference.compare(found)
+        print("\n".join(lines), file=sys.stderr)
+        if is_lost:
+            sys.exit("benchmark: more than half the speed of tests/benchmarks/reference.json is lost")
+    if options.save:
+        reference.save(found)
 
 
 async def _run(options: argparse.Namespace) -> dict[str, Any]:
@@ -35,7 +48,8 @@ async def _run(options: argparse.Namespace) -> dict[str, Any]:
     async with servers() as running:
         if options.benchmark == "latency":
             return await latency.measure(running, options.rate, options.seconds, options.history, **common)
-        return await throughput.measure(running, options.events, options.rounds, days=options.days, **common)
+        own = {"rate": options.rate, "faust_events": options.faust}
+        return await throughput.measure(running, options.events, options.rounds, **own, **common)
 
 
 def show_latency(found: dict[str, Any]) -> str:
@@ -63,27 +77,27 @@ def show_latency(found: dict[str, Any]) -> str:
 def show_throughput(found: dict[str, Any]) -> str:
     """Return the figures of the throughput benchmark for people."""
     right = f"{found['cells_right']:,} cells and {found['values_right']:,} values right"
-    lines = [f"{found['events']:,} events of {found['days']:g} days: {right}"]
-    lines.append(f"{'round':>6} {'bare loop':>22} {'worker':>22} {'ratio':>7} {'MiB':>6} {'waited':>7}")
-    for number, each in enumerate(found["rounds"], 1):
-        cells = [f"{each[name]['cpu_s']:>8} CPU s {each[name]['seconds']:>5} s" for name in ("bare", "worker")]
-        worker = each["worker"]
-        lines.append(
-            f"{number:>6} {cells[0]} {cells[1]} {each['ratio']:>7} {worker['memory_mib']:>6}"
-            f" {worker['waited_for_a_core_s']:>5} s"
-        )
-    ratio, cost = found["ratio"], found["cpu_s_per_100k"]
-    lines.append(f"ratio: {ratio['median']} ({ratio['least']} to {ratio['most']})")
-    lines.append(
-        f"CPU seconds per 100,000 events: bare loop {cost['bare']['median']}, worker {cost['worker']['median']}"
-    )
+    lines = [
+        f"{found['events']:,} events, {found['rate']:g} a second of event time, {len(found['rounds'])} rounds: {right}",
+        f"{'':>8} {'CPU s per 100,000 events':>30} {'times the bare loop':>30}",
+    ]
+    for name, cost in found["cpu_s_per_100k"].items():
+        ratio = found["ratio"].get(name)
+        lines.append(f"{name:>8} {_show_spread(cost):>30} {_show_spread(ratio) if ratio else '1':>30}")
+    if found["faust_events"]:
+        lines.append(f"faust: stock, with a table; scaled up from {found['faust_events']:,} events")
     if found["profiled"]:
-        lines.append("the worker of the last round ran under cProfile: its figures are no figures")
+        lines.append("the workers of the last round ran under cProfile: their figures are no figures")
     return "\n".join([*lines, _show_machine(found["machine"])])
 
 
+def _show_spread(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.2f} ({spread['least']:.2f} to {spread['most']:.2f})"
+
+
 def _show_machine(about: dict[str, Any]) -> str:
-    return f"{about['cores']} x {about['cpu']}, Python {about['python']}, load before {about['load_before']}"
+    size = f"{about['cores']} cores, {about['memory_gib']} GiB"
+    return f"{size}, Python {about['python']}, load before {about['load_before']}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,8 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--history", type=int, default=20_000, help="about how many events come before")
     stored = commands.add_parser("throughput", help="CPU seconds for events in the topics, beside those of a bare loop")
     stored.add_argument("--events", type=int, default=100_000, help="how many")
-    stored.add_argument("--days", type=float, default=1.0, help="over how much event time they spread")
-    stored.add_argument("--rounds", type=int, default=3, help="how often, in rotation")
+    stored.add_argument("--rate", type=float, default=500, help="events per second of event time")
+    stored.add_argument("--rounds", type=int, default=5, help="how often, in rotation")
+    stored.add_argument("--faust", type=int, default=0, metavar="EVENTS", help="stock Faust too, with so many events")
+    stored.add_argument("--compare", action="store_true", help="with the committed reference; fails on half the speed")
+    stored.add_argument("--save", action="store_true", help="as the reference")
     for command in (live, stored):
         command.add_argument("--partitions", type=int, default=8, help="of the log and of every source topic")
         command.add_argument("--profile", type=Path, metavar="FILE", help="cProfile statistics of the worker")

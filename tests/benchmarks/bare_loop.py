@@ -1,7 +1,7 @@
 """The least that any Python program has to do: aiokafka, orjson, a dictionary. What it counts is gone when it ends.
 
-`python -m tests.benchmarks.bare_loop SERVERS EVENTS TOPIC...` counts events by type and by each of five dimensions, and
-prints what it counted and how much CPU time that took, start-up apart.
+`python -m tests.benchmarks.bare_loop SERVERS EVENTS NAME TOPIC...` counts events by type and by each of five
+dimensions, and prints what it counted and how much CPU time that took, start-up apart.
 """
 
 from __future__ import annotations
@@ -59,4 +59,4 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(count(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))))
+    print(json.dumps(asyncio.run(count(sys.argv[1], int(sys.argv[2]), sys.argv[4:]))))

@@ -146,11 +146,10 @@ def memory_mib(pid: int) -> float:
 
 def machine() -> dict[str, Any]:
     """What figures depend on besides the code."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cores": len(os.sched_getaffinity(0)),
-        "cpu": models[0] if models else "unknown",
+        "memory_gib": round(memory / 2**30),
         "python": sys.version.split()[0],
         "load_before": round(os.getloadavg()[0], 2),
     }

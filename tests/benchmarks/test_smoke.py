@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.brokers import Broker, RedisServer
-from tests.benchmarks import latency, throughput
+from tests.benchmarks import latency, reference, throughput
 from tests.benchmarks.__main__ import show_latency, show_throughput
 from tests.benchmarks.latency import Track
 from tests.benchmarks.rig import Servers
@@ -39,8 +40,26 @@ async def test_throughput_is_measured_beside_a_bare_loop_with_every_cell_right(r
     assert found["cells_right"] > 1_000
     assert found["values_right"] > 1_000
     (only,) = found["rounds"]
-    assert only["ratio"] == pytest.approx(only["worker"]["cpu_s"] / only["bare"]["cpu_s"], rel=0.1)
-    assert "ratio" in show_throughput(json.loads(json.dumps(found)))
+    assert only.keys() == {"bare", "cut", "whole"}
+    for name in ("cut", "whole"):
+        ratio = only[name]["cpu_s_per_100k"] / only["bare"]["cpu_s_per_100k"]
+        assert found["ratio"][name]["median"] == pytest.approx(ratio, rel=0.01)
+    assert "times the bare loop" in show_throughput(json.loads(json.dumps(found)))
+
+
+def test_a_result_fails_on_the_loss_of_more_than_half_the_speed_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def result(median: float, events: int = 10) -> dict[str, Any]:
+        spread = {"median": median, "least": median, "most": median}
+        kept = dict.fromkeys(("machine", "faust_events", "cells_right", "values_right", "cpu_s_per_100k"))
+        return {**kept, "events": events, "rate": 500, "ratio": {"whole": spread}}
+
+    monkeypatch.setattr(reference, "REFERENCE", tmp_path / "reference.json")
+    reference.save(result(4.0))
+    assert reference.compare(result(7.9)) == (["whole: 7.9 times the bare loop, reference 4.0"], False)
+    assert reference.compare(result(8.1))[1]
+    assert reference.compare(result(9.0, events=20))[0] == ["not compared with the reference: events is 20, not 10"]
 
 
 def test_an_event_is_seen_with_the_first_value_that_has_counted_it() -> None:

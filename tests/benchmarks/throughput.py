@@ -1,44 +1,48 @@
-"""CPU seconds for events that wait in the topics already: the product with its whole catalogue, and a bare loop."""
+"""CPU seconds for events that wait in the topics already: the product beside a bare loop, and beside stock Faust.
+
+Every participant reads the same messages, in another order every round; ratios are to the bare loop of the same round.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import orjson
-
-from agents.kafka import producer
+from agents.topics import create_topics
 from schemas.settings import Settings
 from streams.simulator import SimulatedEvent, SimulationConfig, simulate
-from tests.benchmarks.rig import (
-    PROJECT,
-    Installation,
-    Servers,
-    WorkerProcess,
-    machine,
-    memory_mib,
-    waited_s,
-)
-from tests.e2e.history import START_MS, ZONE, History, Truth, computing, settings_of_history
-from tests.e2e.surfaces import checkpoints, from_redis, stored_cells, untaken, wrong_cells
-from tests.oracle import kpi_differences
-from tests.polling import until
+from tests.benchmarks.catch_up import Load, caught_up, send
+from tests.benchmarks.rig import PROJECT, Installation, Servers, machine
+from tests.e2e.history import START_MS, ZONE, History, computing, settings_of_history
 
-_DEADLINE_S: Final = 300.0
+CUT: Final = (
+    "calls",
+    "deals_won",
+    "email_open_rate",
+    "leads_created",
+    "opportunities_created",
+    "quotes_sent",
+    "visits",
+)
+"""The KPIs that, like the bare loop, count events by the dimensions they state."""
+
+PRODUCT: Final[Mapping[str, tuple[str, ...]]] = {"cut": CUT, "whole": ()}
+"""Participant -> ``catalogue.include``."""
+
+_Run = Callable[[int, Path | None], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Rush(History):
-    """A busy floor: journeys of months within days, so that all types of events come; in order, each once."""
+    """A busy floor: journeys of months within minutes, so that all types of events come; in order, each once."""
 
     def messages(self) -> Iterator[SimulatedEvent]:
         """The messages, in order of event time."""
@@ -54,134 +58,132 @@ async def measure(
     events: int,
     rounds: int,
     *,
-    days: float = 1.0,
+    rate: float = 500.0,
     partitions: int = 8,
+    faust_events: int = 0,
     profile: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the benchmark: in every round the product and the bare loop read the same messages.
+    """Run the benchmark.
 
     Args:
         running: The servers to measure on.
         events: How many.
-        rounds: How often; ratios are of the two of one round.
-        days: Over how much event time they spread: the longer, the more cells an event costs.
+        rounds: How often everybody takes part.
+        rate: How dense they are, in events per second of event time: the sparser, the more cells an event costs.
         partitions: Of the log and of every source topic.
-        profile: Run the worker of the last round under cProfile and write its statistics here.
+        faust_events: How many of the events stock Faust gets, scaled in the result; 0 leaves it out, as it takes long.
+        profile: Run the workers of the last round under cProfile and write their statistics here.
 
     Returns:
         Everything that is printed.
 
     Raises:
-        AssertionError: A cell or a value is wrong.
+        AssertionError: A cell, a value or a count is wrong.
     """
     about = machine()
-    history = Rush(seed=20_231_114, count=events, days=days)
-    messages = list(history.messages())
-    found: list[dict[str, Any]] = []
+    history = Rush(seed=20_231_114, count=events, days=events / rate / 86_400)
     with computing(history) as computed:
         truth = await asyncio.wrap_future(computed)  # not meanwhile: there may be just two cores
-    for number in range(rounds):
-        is_last = number == rounds - 1
-        found.append(await _round(running, number, messages, truth, partitions, profile if is_last else None))
+    load = Load(list(history.messages()), truth, partitions)
+    participants: dict[str, _Run] = {"bare": await _in_process(running, load, "bare_loop")}
+    participants |= {name: _product(running, load, name) for name in PRODUCT}
+    if faust_events:
+        few = Load(load.messages[:faust_events], truth, partitions)
+        participants["faust"] = await _in_process(running, few, "stock_faust")
+    found = await _rotate(participants, rounds, profile)
     return {
         "benchmark": "throughput",
         "machine": about,
         "events": events,
-        "days": days,
+        "rate": rate,
+        "faust_events": faust_events,
         "cells_right": len(truth.cells),
         "values_right": len(truth.kpis),
         "profiled": profile is not None,
         "rounds": found,
-        "ratio": _spread([each["ratio"] for each in found]),
-        "cpu_s_per_100k": {
-            name: _spread([each[name]["cpu_s"] * 100_000 / events for each in found]) for name in ("bare", "worker")
-        },
+        **_summary(found),
     }
 
 
-async def _round(
-    running: Servers,
-    number: int,
-    messages: Sequence[SimulatedEvent],
-    truth: Truth,
-    partitions: int,
-    profile: Path | None,
-) -> dict[str, Any]:
-    tables = {**settings_of_history(), "kafka": {"partitions": partitions, "source_partitions": partitions}}
-    installation = Installation(running, f"round{number}", tables)
-    settings = installation.settings
-    await installation.create_topics()
-    worker = await installation.start_worker(profile)
-    try:
-        # Started but frozen while events are sent: they wait in the topics, and start-up is not part of the figures.
-        worker.process.pause()
-        await _send(settings, messages)
-        product = await _caught_up(worker, settings, truth)
-    finally:
-        await worker.stop()
-    bare = await _bare_loop(settings, messages)
-    return {"worker": product, "bare": bare, "ratio": round(product["cpu_s"] / bare["cpu_s"], 2)}
+async def _rotate(participants: Mapping[str, _Run], rounds: int, profile: Path | None) -> list[dict[str, Any]]:
+    names = list(participants)
+    found: list[dict[str, Any]] = []
+    for number in range(rounds):
+        first = number % len(names)
+        is_last = number == rounds - 1
+        ran = {
+            name: await participants[name](number, profile if is_last else None)
+            for name in (*names[first:], *names[:first])
+        }
+        found.append({name: ran[name] for name in names})
+    return found
 
 
-async def _send(settings: Settings, messages: Sequence[SimulatedEvent]) -> None:
-    topics = settings.topics.sources()
-    sender = await producer(settings, client_id="benchmark")
-    try:
-        for message in messages:
-            await sender.send(topics[message.topic], orjson.dumps(message.event), message.key.encode())
-    finally:
-        await sender.stop()
-
-
-async def _caught_up(worker: WorkerProcess, settings: Settings, truth: Truth) -> dict[str, Any]:
-    """Let a frozen worker go on until every value is right and durable; then compare every cell as well."""
-    pid = worker.process.pid
-    cpu_before, wait_before, began_s = worker.cpu_s(), waited_s(pid), time.perf_counter()
-    worker.process.resume()
-
-    async def durable() -> bool:
-        return await untaken(settings) == 0 and (await checkpoints(settings)).complete
-
-    wrong: list[str] = ["nothing was compared"]
-
-    async def right() -> bool:
-        values = {key: orjson.loads(payload) for key, payload in (await from_redis(settings)).items()}
-        wrong[:] = kpi_differences(truth.kpis, values)
-        return not wrong
-
-    await until(durable, _DEADLINE_S, every_s=0.1)
-    durable_s, durable_cpu_s = time.perf_counter() - began_s, worker.cpu_s() - cpu_before
-    try:
-        await until(right, _DEADLINE_S, every_s=0.1)
-    except AssertionError:
-        raise AssertionError(f"{len(wrong)} values are wrong, such as {wrong[:3]}") from None
-    took_s, cpu_s, waited = time.perf_counter() - began_s, worker.cpu_s() - cpu_before, waited_s(pid) - wait_before
-    cells = wrong_cells(truth, await stored_cells(settings))
-    assert not cells, f"{len(cells)} cells are wrong, such as {cells[:3]}"
+def _summary(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    costs = {name: [each[name]["cpu_s_per_100k"] for each in rounds] for name in rounds[0]}
+    bare = costs["bare"]
     return {
-        "cpu_s": round(cpu_s, 2),
-        "seconds": round(took_s, 2),
-        "durable_cpu_s": round(durable_cpu_s, 2),
-        "durable_seconds": round(durable_s, 2),
-        "waited_for_a_core_s": round(waited, 2),
-        "memory_mib": round(memory_mib(pid)),
+        "ratio": {
+            name: _spread([cost / other for cost, other in zip(of_name, bare, strict=True)])
+            for name, of_name in costs.items()
+            if name != "bare"
+        },
+        "cpu_s_per_100k": {name: _spread(of_name) for name, of_name in costs.items()},
     }
 
 
-async def _bare_loop(settings: Settings, messages: Sequence[SimulatedEvent]) -> dict[str, Any]:
-    topics = settings.topics.sources().values()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.benchmarks.bare_loop", settings.kafka.bootstrap_servers),
-        *(str(len(messages)), *topics),
-        cwd=PROJECT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate()
-    assert process.returncode == 0, "the bare loop failed"
-    found: dict[str, Any] = json.loads(out)
-    sent: Mapping[str, int] = Counter(str(message.event["event_type"]) for message in messages)
-    assert found["by_type"] == sent, "the bare loop counted wrongly"
-    return {"cpu_s": round(found["cpu_s"], 3), "seconds": round(found["seconds"], 2), "keys": found["keys"]}
+def _product(running: Servers, load: Load, name: str) -> _Run:
+    """SalesPulse with a catalogue; every round has topics of its own."""
+
+    async def run(number: int, profile: Path | None) -> dict[str, Any]:
+        tables: dict[str, Any] = {**settings_of_history(), "catalogue": {"include": list(PRODUCT[name])}}
+        tables["kafka"] = {"partitions": load.partitions, "source_partitions": load.partitions}
+        installation = Installation(running, f"{name}{number}", tables)
+        await installation.create_topics()
+        statistics = profile.with_name(f"{profile.name}.{name}") if profile is not None else None
+        worker = await installation.start_worker(statistics)
+        try:
+            # Started but frozen while events are sent: they wait in the topics, and start-up is not in the figures.
+            worker.process.pause()
+            await send(installation.settings, load.messages)
+            found = await caught_up(worker, installation.settings, load.truth)
+        finally:
+            await worker.stop()
+        return {**found, "cpu_s_per_100k": _per_100k(found["cpu_s"], load)}
+
+    return run
+
+
+async def _in_process(running: Servers, load: Load, module: str) -> _Run:
+    """A program that counts events by type and dimensions and says how much CPU time that took, start-up apart."""
+    tables = {"kafka": {"partitions": load.partitions, "source_partitions": load.partitions}}
+    settings: Settings = Installation(running, module, tables).settings
+    await create_topics(settings)
+    await send(settings, load.messages)
+    sent = Counter(str(message.event["event_type"]) for message in load.messages)
+
+    async def run(number: int, _profile: Path | None) -> dict[str, Any]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", f"tests.benchmarks.{module}", settings.kafka.bootstrap_servers),
+            *(str(len(load.messages)), f"{module}{number}", *settings.topics.sources().values()),
+            cwd=PROJECT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, f"{module} failed"
+        found: dict[str, Any] = json.loads(out)
+        assert found["by_type"] == sent, f"{module} counted wrongly"
+        return {
+            "cpu_s": round(found["cpu_s"], 3),
+            "seconds": round(found["seconds"], 2),
+            "cpu_s_per_100k": _per_100k(found["cpu_s"], load),
+        }
+
+    return run
+
+
+def _per_100k(cpu_s: float, load: Load) -> float:
+    return round(cpu_s * 100_000 / len(load.messages), 3)
 
 
 def _spread(figures: Sequence[float]) -> dict[str, float]:
