@@ -1,1 +1,1 @@
-"""Benchmarks on real servers: `python -m tests.benchmarks latency`, `python -m tests.benchmarks throughput`."""
+"""Benchmarks on real servers: `python -m tests.benchmarks throughput` and `latency`; `--help` tells the rest."""

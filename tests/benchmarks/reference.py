@@ -18,7 +18,8 @@ _MOST: Final = 2.0
 
 def save(found: Mapping[str, Any]) -> None:
     """Make a result the reference."""
-    REFERENCE.write_text(json.dumps({name: found[name] for name in _KEPT}, indent=2) + "\n")
+    kept = {name: found[name] for name in _KEPT}
+    REFERENCE.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def compare(found: Mapping[str, Any]) -> tuple[list[str], bool]:
