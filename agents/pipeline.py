@@ -96,6 +96,11 @@ class Pipeline:
         elif table == "rollup":
             await self._reassign_rollups(owned, gained)
 
+    @property
+    def recovering(self) -> str:
+        """How far a recovery is, for people; empty when none is under way."""
+        return str(self._state.progress)
+
     def changelog_end(self, table: str, partition: int) -> int:
         """Return the offset up to which a changelog partition was read."""
         return self._state.end(table, partition)

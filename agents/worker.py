@@ -154,7 +154,9 @@ class Worker:
             return ["starting"]
         pipeline, failure = self._parts.pipeline, self._failure()
         reasons = [] if failure is None else [str(failure)]
-        if not pipeline.folds:
+        if pipeline.recovering:
+            reasons.append(pipeline.recovering)
+        elif not pipeline.folds:
             reasons.append("no log partition is assigned yet")
         if pipeline.unpublished:
             reasons.append(f"no values yet of partitions {pipeline.unpublished}")
