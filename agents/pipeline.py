@@ -138,6 +138,11 @@ class Pipeline:
                 self._unpublish(owner)
             await self.outlet.restore()
 
+    def tell_again(self, owners: Iterable[int]) -> None:
+        """Let the next publication of some owners be complete, as that of a new owner is."""
+        for owner in owners:
+            self._unpublish(owner)
+
     def _unpublish(self, owner: int) -> None:
         self._begun.discard(owner)
         self._published.discard(owner)
