@@ -7,7 +7,15 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from agents.kafka import AIOKafkaProducer, TopicPartition, end_offsets, read_to_end
+from agents.kafka import (
+    AIOKafkaProducer,
+    MessageSizeTooLargeError,
+    TopicPartition,
+    begin_offsets,
+    end_offsets,
+    read_to_end,
+)
+from agents.progress import RecoveryProgress
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings
 from schemas.wire import fence_of
@@ -33,7 +41,11 @@ class Newest(NamedTuple):
 
 
 async def read_changelogs(
-    settings: Settings, partitions: Sequence[TopicPartition], *, wanted: Callable[[bytes], bool] | None = None
+    settings: Settings,
+    partitions: Sequence[TopicPartition],
+    *,
+    wanted: Callable[[bytes], bool] | None = None,
+    progress: RecoveryProgress | None = None,
 ) -> dict[TopicPartition, Newest]:
     """Read changelog partitions to the ends they have now; what was written last need not be what is right.
 
@@ -41,8 +53,11 @@ async def read_changelogs(
         settings: Where they are.
         partitions: What to read.
         wanted: Tells by its key whether a record is kept; None: all are.
+        progress: Told how far it is.
     """
-    ends = await end_offsets(settings, partitions)
+    begins, ends = await begin_offsets(settings, partitions), await end_offsets(settings, partitions)
+    progress = progress or RecoveryProgress()
+    progress.begin({partition: ends[partition] - begins[partition] for partition in partitions})
     records: dict[TopicPartition, dict[bytes, bytes]] = {partition: {} for partition in partitions}
     repair: dict[TopicPartition, set[bytes]] = {partition: set() for partition in partitions}
     read = 0
@@ -52,6 +67,7 @@ async def read_changelogs(
         read += len(batch)
         for record in batch if wanted is None else (record for record in batch if wanted(record.key)):
             _keep_highest(kept, outdated, record.key, record.value)
+        progress.reached(where, batch[-1].offset + 1 - begins[where])
     _LOG.info("read %d changelog records of %d partitions", read, len(partitions))
     return {p: Newest(records[p], frozenset(repair[p]), ends[p]) for p in partitions}
 
@@ -89,7 +105,7 @@ class ChangelogWriter:
         for result in await asyncio.gather(*writing, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise SalesPulseError(
-                    f"writing to {topic} failed: {result}; the worker stops without committing"
+                    f"writing to {topic} failed: {result}; the worker stops without committing{_way_out(topic, result)}"
                 ) from result
 
     async def _write_partition(self, topic: str, partition: int, records: Sequence[Record]) -> None:
@@ -106,3 +122,9 @@ class ChangelogWriter:
         if batch.record_count():
             futures.append(await self._producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*futures)
+
+
+def _way_out(topic: str, error: BaseException) -> str:
+    if not isinstance(error, MessageSizeTooLargeError):
+        return ""
+    return f". Raise max.message.bytes of {topic} (`salespulse topics check` says how far) and start it again"

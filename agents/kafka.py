@@ -28,6 +28,8 @@ from aiokafka.errors import (
     IllegalStateError,
     KafkaConnectionError,
     KafkaError,
+    MessageSizeTooLargeError,
+    NodeNotReadyError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "ConsumerRecord",
     "IllegalStateError",
     "KafkaError",
+    "MessageSizeTooLargeError",
     "NewPartitions",
     "NewTopic",
     "NoOffsetForPartitionError",
@@ -223,11 +226,12 @@ async def committed_offsets(
     if not wanted:
         return {}
     async with admin(settings) as client:
-        # A broker that never had a group first has to make the topic of their offsets.
+        # A broker that never had a group first has to make the topic of their offsets; one that stood still is no
+        # longer, and not yet again, the node that is asked.
         for _attempt in range(100):
             try:
                 found = await client.list_consumer_group_offsets(group_id, partitions=wanted)
-            except GroupCoordinatorNotAvailableError:
+            except (GroupCoordinatorNotAvailableError, NodeNotReadyError):
                 await asyncio.sleep(0.1)
             else:
                 return {partition: kept for partition, kept in found.items() if kept.offset >= 0}

@@ -96,6 +96,11 @@ class Pipeline:
         elif table == "rollup":
             await self._reassign_rollups(owned, gained)
 
+    @property
+    def recovering(self) -> str:
+        """How far a recovery is, for people; empty when none is under way."""
+        return str(self._state.progress)
+
     def changelog_end(self, table: str, partition: int) -> int:
         """Return the offset up to which a changelog partition was read."""
         return self._state.end(table, partition)
@@ -132,6 +137,11 @@ class Pipeline:
                 self._assigned_ms[owner] = wall_ms()
                 self._unpublish(owner)
             await self.outlet.restore()
+
+    def tell_again(self, owners: Iterable[int]) -> None:
+        """Let the next publication of some owners be complete, as that of a new owner is."""
+        for owner in owners:
+            self._unpublish(owner)
 
     def _unpublish(self, owner: int) -> None:
         self._begun.discard(owner)

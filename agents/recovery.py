@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from agents.changelogs import Newest, read_changelogs
 from agents.generations import StateNames
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
+from agents.progress import RecoveryProgress
 from schemas.catalogue.compose import catalogue_of
-from schemas.errors import UnavailableError
+from schemas.errors import StateError, UnavailableError
 from schemas.playlist import playlist
 from schemas.settings import Settings
 from schemas.windows import EVENT_DIMENSIONS
@@ -86,6 +87,7 @@ class StateReader:
         catalogue = catalogue_of(settings)
         self._trends = trends_of(playlist(settings.wall, catalogue.kpis, own=catalogue.tiles))
         self._ends: dict[tuple[str, int], int] = {}
+        self.progress = RecoveryProgress()
 
     def end(self, table: str, partition: int) -> int:
         """Return the offset up to which a changelog partition was read."""
@@ -121,9 +123,26 @@ class StateReader:
             rules = fold_rules(self._settings)
             fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, rules)
             fold.recover(recovered, starts[partition])
+        await self._check_log(folds)
+        self.progress.end()
         count, took_s = sum(fold.accounts for fold in folds.values()), time.monotonic() - started
         _LOG.info("recovered log partitions %s: %d accounts in %.1f s", list(partitions), count, took_s)
         return folds
+
+    async def _check_log(self, folds: Mapping[int, PartitionFold]) -> None:
+        """Refuse a log that is shorter than what was folded of it: all that comes would count as folded already."""
+        if not self._settings.kafka.idempotence:
+            return  # Tansu does not tell the right end
+        topic = self._settings.topics.log
+        ends = await end_offsets(self._settings, [TopicPartition(topic, partition) for partition in folds])
+        for where, end in ends.items():
+            fence = folds[where.partition].fence
+            if fence >= end:
+                raise StateError(
+                    f"log partition {where.partition}: {topic} ends at {end}, the state at {fence}: the log was deleted"
+                    " and made again, or lost its end. Bring it back, or take all source topics in anew under another"
+                    " app.id and topics.log"
+                )
 
     async def _rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
         topic = self._names.cells
@@ -145,6 +164,7 @@ class StateReader:
             newest = states["rollup", owner]
             rollup.recover(newest.records, newest.repair, starts[owner])
             rollups[owner] = RecoveredRollup(rollup, ends[TopicPartition(topic, owner)])
+        self.progress.end()
         return rollups
 
     async def _read(self, tables: Sequence[str], partitions: Sequence[int]) -> dict[tuple[str, int], Newest]:
@@ -153,7 +173,7 @@ class StateReader:
             for table in tables
             for partition in partitions
         }
-        found = await read_changelogs(self._settings, list(wanted))
+        found = await read_changelogs(self._settings, list(wanted), progress=self.progress)
         states = {wanted[where]: newest for where, newest in found.items()}
         self._ends.update({where: newest.end for where, newest in states.items()})
         return states

@@ -20,6 +20,7 @@ from agents.generations import GenerationWatch, StateNames, begin, generation_nu
 from agents.intake.loop import Intake
 from agents.kafka import AIOKafkaProducer, producer
 from agents.kpi_topics import KpiTopics
+from agents.lease import Lease
 from agents.outlet import Outlet
 from agents.pages import serve, worker_routes
 from agents.pipeline import Pipeline
@@ -75,6 +76,7 @@ class Worker:
         self._stopped = asyncio.Event()
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._watch: GenerationWatch | None = None
+        self._lease = Lease(settings.kafka.session_timeout / 1000)
 
     async def start(self) -> None:
         """Connect, recover and begin; returns when the first assignment is recovered.
@@ -154,7 +156,9 @@ class Worker:
             return ["starting"]
         pipeline, failure = self._parts.pipeline, self._failure()
         reasons = [] if failure is None else [str(failure)]
-        if not pipeline.folds:
+        if pipeline.recovering:
+            reasons.append(pipeline.recovering)
+        elif not pipeline.folds:
             reasons.append("no log partition is assigned yet")
         if pipeline.unpublished:
             reasons.append(f"no values yet of partitions {pipeline.unpublished}")
@@ -211,6 +215,7 @@ class Worker:
             for history in pipeline.histories():
                 await parts.redis.publish_history(history)
 
+        self._spawn(every(_WATCH_S, self._lease.beat))
         self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE, pipeline.is_behind))
         self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE, pipeline.is_behind))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
@@ -229,6 +234,8 @@ class Worker:
         """Hand what changed to every sink; an owner whose values Kafka has not acknowledged yet waits for its turn."""
         self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
         publications: list[Publication] = []
+        if not self._lease.holds:
+            return
         async for publication in parts.pipeline.publications(busy=self._sending.keys()):
             await parts.redis.publish(publication)
             await parts.exporter.publish(publication)
@@ -236,7 +243,9 @@ class Worker:
             if publication.values:
                 publications.append(publication)
         await parts.pipeline.outlet.send()
-        if publications:
+        if not self._lease.holds:  # it stood still in between: nothing of this was told, so all of it is to be told
+            parts.pipeline.tell_again(publication.owner for publication in publications)
+        elif publications:
             task = self._spawn(self._send(parts, publications))
             self._sending |= {publication.owner: task for publication in publications}
 

@@ -113,12 +113,16 @@ class Covered(msgspec.Struct, array_like=True, gc=False):
 
 
 class Marker(msgspec.Struct, array_like=True, gc=False):
-    """What ends a checkpoint: its fence, the newest event time, and what is covered of every source partition."""
+    """What ends a checkpoint: its fence, the newest event time, and what is covered of every source partition.
+
+    ``has_cells`` tells a lost changelog of cells from a state in which nothing was counted yet.
+    """
 
     version: int
     fence: int
     newest_ms: int | None
     covered: list[Covered]
+    has_cells: bool = False
 
 
 STATE_VERSION: Final = 2

@@ -119,11 +119,24 @@ class PartitionFold:
                     f"log partition {self.partition}: the log begins at {log_start}, the state ends at {self.fence}; "
                     "frames between them were deleted: rebuild under a new app.id, or raise the log's retention"
                 )
+            self._require_all(marker, recovered)
         self._replay_until = max(
             self.cells.restore(recovered.cells.items(), self.fence, recovered.repair_cells),
             self._accounts.restore(recovered.accounts.items(), self.fence, recovered.repair_accounts),
         )
         self._drop_expired()
+
+    def _require_all(self, marker: Marker, recovered: Recovered) -> None:
+        """Refuse half a state: what was folded left accounts behind, and cells where the marker says so."""
+        lost = [
+            *(["accounts"] if marker.newest_ms is not None and not recovered.accounts else []),
+            *(["cells"] if marker.has_cells and not recovered.cells else []),
+        ]
+        if lost:
+            raise StateError(
+                f"log partition {self.partition}: the changelog of {' and '.join(lost)} is empty, the state ends at"
+                f" {self.fence}: it was deleted, and made again; `salespulse rebuild --force` counts anew from the log"
+            )
 
     def fold(self, offset: int, frame: Frame) -> int:
         """Fold one frame.
@@ -191,8 +204,8 @@ class PartitionFold:
         self._drop_expired()
         accounts = self._accounts.take_unsaved(self.fence)
         covered = [Covered(*source, *reached) for source, reached in sorted(self._covered.items())]
-        marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered)
         cells = self.cells.take_unsaved(self.fence, self.newest_ms or 0)
+        marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered, bool(self.cells.blocks))
         return Checkpoint(self.fence, cells, accounts, [(MARKER_KEY, pack(self.fence, marker))])
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+from schemas.errors import StateError
 from schemas.generations import VERSIONS
 from schemas.kpi import Quality
 from schemas.restatements import Restatement
@@ -95,6 +96,11 @@ class Rollup:
         self.position = topic_start - 1
         blocks = dict(records)
         stored, goals = blocks.pop(MARKER_KEY, None), blocks.pop(GOALS_KEY, None)
+        if stored is None and topic_start > 0:
+            raise StateError(
+                f"rollup {self.owner}: there is no state, and the cells topic begins at {topic_start}: its changelog"
+                " was deleted and made again; `salespulse rebuild --force` counts anew from the log"
+            )
         if stored is not None:
             marker = read_marker(stored, self.owner, topic_start)
             self.position, self._restater.told = marker.position, marker.restated

@@ -54,12 +54,22 @@ class Installation:
         self.settings: Settings = load_settings(self.path, {})
         self._processes: list[Process] = []
 
-    def start(self, command: str, *arguments: str) -> Process:
-        """Start a server command on a free port; see `Process.until_ready`."""
+    def start(
+        self, command: str, *arguments: str, run: Sequence[str] = _RUN, env: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a server command on a free port; see `Process.until_ready`.
+
+        Args:
+            command: `worker` or `wall`.
+            arguments: Further ones.
+            run: What Python is to run as the command line; a test may put something between.
+            env: Further variables.
+        """
         port = free_port()
         name = f"{command}-{len(self._processes) + 1}"
-        argv = [sys.executable, *_RUN, command, "--config", str(self.path), "--port", str(port), *arguments]
-        process = Process(ChildProcess(name, argv, self.directory / f"{name}.log", _environment()), port)
+        argv = [sys.executable, *run, command, "--config", str(self.path), "--port", str(port), *arguments]
+        environment = {**_environment(), **(env or {})}
+        process = Process(ChildProcess(name, argv, self.directory / f"{name}.log", environment), port)
         process.child.spawn()
         self._processes.append(process)
         return process

@@ -204,3 +204,33 @@ def test_a_log_whose_beginning_is_gone_is_folded_anew_from_where_it_begins() -> 
     again.adopts = True
     assert [again.fold(offset, lead(offset)) for offset in (2, 3)] == [1, 1]
     assert (again.fold(4, lead(5)), leads(again)) == (0, 2)  # from there on nothing may be missing
+
+
+@pytest.mark.parametrize("lost", ["accounts", "cells"])
+def test_half_a_state_is_refused_with_the_way_out(lost: str) -> None:
+    old = new_fold()
+    old.fold(0, lead(0))
+    kept = recovered(old)
+    rest = kept._replace(cells={}) if lost == "cells" else kept._replace(accounts={})
+    with pytest.raises(StateError, match=f"changelog of {lost} is empty, the state ends at 0.*rebuild --force"):
+        new_fold().recover(rest)
+
+
+def test_a_state_in_which_nothing_was_counted_yet_is_whole() -> None:
+    old = new_fold()
+    old.fold(0, frame([row("call.completed", "2024-03-01 10:00")], 0, 1, base=True))
+    kept = recovered(old)
+    assert not kept.cells
+    new_fold().recover(kept)
+
+
+def test_a_marker_of_before_it_told_of_cells_is_read() -> None:
+    old = new_fold()
+    old.fold(0, lead(0))
+    kept = recovered(old)
+    assert kept.marker is not None
+    fields = msgspec.msgpack.decode(body_of(kept.marker))
+    shorter = pack(fence_of(kept.marker), fields[:-1])
+    successor = new_fold()
+    successor.recover(kept._replace(marker=shorter))
+    assert leads(successor) == 1

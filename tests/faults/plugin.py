@@ -1,0 +1,81 @@
+"""The pytest plugin of fault tests: their seed, what they measure, and what became of them.
+
+It is a plugin of the whole run, since options are known only to those that are there when it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.cases import CASES
+from tests.faults.record import Figures, Result, merge, today
+
+_FIGURES = pytest.StashKey[Figures]()
+_RESULTS = pytest.StashKey[dict[str, Result]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--fault-seed", type=int, default=11, help="seed of histories and of when faults happen")
+    group.addoption("--fault-results", type=Path, default=None, help="write results to this JSON file, merged")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_RESULTS] = {}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome: Any = yield
+    report: pytest.TestReport = outcome.get_result()
+    marker = item.get_closest_marker("fault")
+    before = item.config.stash[_RESULTS].get(item.nodeid)
+    known = hasattr(report, "wasxfail")
+    if marker is None or (report.skipped and not known) or (report.when != "call" and report.passed):
+        return
+    if before is not None and before.outcome != "passed":
+        return
+    result = item.config.stash[_RESULTS][item.nodeid] = Result(
+        case=marker.args[0],
+        test=item.nodeid.partition("tests/faults/")[2],
+        outcome="xfailed" if known and report.skipped else report.outcome,
+        seed=item.config.getoption("--fault-seed"),
+        seconds=round(report.duration, 1),
+        date=today(),
+        soak=item.get_closest_marker("soak") is not None,
+        figures=item.stash.get(_FIGURES, {}),
+    )
+    path = item.config.getoption("--fault-results")
+    if path is not None:
+        merge(path, [result])  # at once: an interrupted run leaves what it has
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    results = sorted(config.stash[_RESULTS].values())
+    if not results:
+        return
+    terminalreporter.section("fault cases")
+    for result in results:
+        what = CASES[result.case].fault if result.case else "operations"
+        figures = ", ".join(f"{name} {value}" for name, value in result.figures.items())
+        number = f"{result.case:2}" if result.case else " -"
+        terminalreporter.line(f"{number}  {result.outcome:7} {result.seconds:6.1f} s  {what}: {figures}")
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """By which a run can be repeated."""
+    found: int = pytestconfig.getoption("--fault-seed")
+    return found
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """What the test measures, for the table."""
+    found: Figures = {}
+    request.node.stash[_FIGURES] = found
+    return found
