@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-_RARER: Final = 5
+_RARER: Final = 4  # so emissions are at most 8 s apart: sooner than values are called stale
 """How much rarer acts get while there is much to catch up with: what they would show is old anyway."""
 _LOOK_S: Final = 0.1
 
@@ -36,7 +36,7 @@ async def on_change(
         idle_s: Longest time without one.
         share: Greatest share of a core it may take while more comes in; the more it takes, the rarer it is, down to
             once in ``2 * idle_s``. Waiting for a server is not counted.
-        behind: While it says so, a fifth of the share has to do, and acts may be five times as rare.
+        behind: While it says so, a fourth of the share has to do, and acts may be four times as rare.
     """
     while True:
         try:
@@ -53,7 +53,7 @@ async def on_change(
 
 
 async def every(interval_s: float, act: Callable[[], Awaitable[None]], behind: Behind = _never) -> None:
-    """Act at an interval, measured from the end of one to the start of the next; five times as long while behind."""
+    """Act at an interval, measured from the end of one to the start of the next; four times as long while behind."""
     while True:
         await asyncio.sleep(interval_s)
         await _while(behind, time.monotonic() + (_RARER - 1) * interval_s)
