@@ -17,7 +17,7 @@ class Result(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     Args:
         case: Number of the fault case; 0 for what is no case of the table.
         test: Its node id below `tests/faults`.
-        outcome: passed, failed, or xfailed: known to fail, and why stands at the test.
+        outcome: passed or failed; xpassed or xfailed where it is known to fail at times, and why stands at the test.
         seed: By which it can be repeated.
         seconds: How long it took.
         date: Of the run.
