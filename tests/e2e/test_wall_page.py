@@ -324,7 +324,7 @@ async def test_goals_stages_and_classes_say_what_redis_holds(valkey: RedisServer
     pages = [{"title": "Goals", "tiles": tiles}, {"title": "Stages", "tiles": [{"kind": "funnel"}, {"kind": "abc"}]}]
     async with floor_with_wall(valkey, chromium, wall={"pages": pages}) as (_, wall, browser):
         page = await browser.open(f"{wall.url}/?pin")
-        await page.wait_for(f"{STATE} === 'live' && document.querySelector('.shown .number').textContent !== '–'")
+        await page.wait_for(f"{STATE} === 'live' && document.querySelector('.shown .number')?.textContent !== '–'")
         goals = await page.evaluate(
             "[...document.querySelectorAll('.shown .tile')].map((it) => it.innerText.split('\\n'))"
         )
@@ -411,7 +411,7 @@ async def test_unknown_is_said_and_zero_is_zero(valkey: RedisServer, chromium: s
         nothing = msgspec.structs.replace(later("win_rate", "today", None), numerator=0, denominator=0)
         floor.extra = [nothing, later("average_ticket", "today", None), later("deals_won", "today", 0)]
         page = await browser.open(f"{wall.url}/?page=1&pin")
-        await page.wait_for("document.querySelector('[data-kpi=average_ticket] .exact').textContent === 'unknown'")
+        await page.wait_for("document.querySelector('[data-kpi=average_ticket] .exact')?.textContent === 'unknown'")
         tiles = await page.evaluate(TILES)
         assert (tiles["win_rate"]["number"], tiles["win_rate"]["exact"]) == ("–", "unknown: no cases yet")
         assert tiles["average_ticket"]["number"] == "–"
