@@ -324,7 +324,9 @@ async def test_goals_stages_and_classes_say_what_redis_holds(valkey: RedisServer
     pages = [{"title": "Goals", "tiles": tiles}, {"title": "Stages", "tiles": [{"kind": "funnel"}, {"kind": "abc"}]}]
     async with floor_with_wall(valkey, chromium, wall={"pages": pages}) as (_, wall, browser):
         page = await browser.open(f"{wall.url}/?pin")
-        await page.wait_for(f"{STATE} === 'live' && document.querySelector('.shown .number')?.textContent !== '–'")
+        await page.wait_for(
+            f"{STATE} === 'live' && (document.querySelector('.shown .number')?.textContent ?? '–') !== '–'"
+        )
         goals = await page.evaluate(
             "[...document.querySelectorAll('.shown .tile')].map((it) => it.innerText.split('\\n'))"
         )
