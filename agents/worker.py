@@ -238,6 +238,8 @@ class Worker:
             return
         async for publication in parts.pipeline.publications(busy=self._sending.keys()):
             await parts.redis.publish(publication)
+            if parts.redis.wants_everything(publication.owner):
+                parts.pipeline.tell_again([publication.owner])
             await parts.exporter.publish(publication)
             parts.pipeline.outlet.published(publication)
             if publication.values:

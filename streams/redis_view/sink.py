@@ -86,6 +86,11 @@ class RedisSink:
         self._alerts.take(alerts)
         self._news.set()
 
+    def wants_everything(self, owner: int) -> bool:
+        """Tell whether an owner has to tell everything anew, because another writer told of its series meanwhile."""
+        writer = self._writers.get(owner)
+        return writer is not None and writer.snapshot.wants_everything
+
     def forget(self, owner: int) -> None:
         """Stop writing an owner's series: somebody else has them now."""
         self._writers.pop(owner, None)

@@ -50,7 +50,7 @@ class OwnerSnapshot:
         values: Series key -> value.
         points: Key of a point -> its JSON.
         confirmed: Version that Redis is known to hold; None until it took everything once.
-        outdated: Whether Redis holds values of a newer writer.
+        outdated: Position and clock of a newer writer, whose values Redis holds; None where there is none.
     """
 
     def __init__(self, owner: int) -> None:
@@ -58,7 +58,7 @@ class OwnerSnapshot:
         self.values: Ledger[str, Entry] = Ledger()
         self.points: Ledger[PointKey, bytes] = Ledger()
         self.confirmed: str | None = None
-        self.outdated = False
+        self.outdated: tuple[int, int] | None = None
         self._head: Head | None = None
         self._newest: dict[HistoryStep, int] = {}
 
@@ -73,9 +73,19 @@ class OwnerSnapshot:
             publication.quality,
         )
         if publication.complete:
+            if self.wants_everything:
+                self.outdated = None
             self.values.drop_all_but({published.key for published in publication.values})
         for published in publication.values:
             self.values.put(published.key, Entry(published.payload, published.value.value))
+
+    @property
+    def wants_everything(self) -> bool:
+        """Whether another writer's values are older than ours now, while some of ours may be older than them.
+
+        A publication brings what changed, and not always all of that; so everything is to be told anew.
+        """
+        return self.outdated is not None and self._head is not None and self._head[:2] >= self.outdated
 
     def take_history(self, history: History) -> None:
         """Coalesce points of history; those that are older than what is held already are dropped."""

@@ -95,9 +95,10 @@ class OwnerWriter:
         return False
 
     async def _write_all_unless_outdated(self, script: Script, pending: Pending) -> bool:
-        if self.snapshot.outdated:  # ask with empty hands: everything is too much to have it refused each tick
+        if self.snapshot.outdated is not None:
+            # Ask with empty hands: everything is too much to have it refused each tick.
             question = Write(pending.head, self._now_ms(), _NOTHING, complete=False)
-            if await self._run(script, question) == "older":
+            if await self._run(script, question) == "older" or self.snapshot.wants_everything:
                 return False
         return await self._write_all(script, pending)
 
@@ -135,9 +136,10 @@ class OwnerWriter:
         status, version = (part.decode() for part in await script(keys=keys, args=arguments))
         if status == "ok":
             self.snapshot.confirmed = version
-            self.snapshot.outdated = False
+            self.snapshot.outdated = None
         elif status == "older":
-            self.snapshot.outdated = True
+            position, _, clock_ms = version.partition(":")
+            self.snapshot.outdated = int(position), int(clock_ms)
             self.snapshot.confirmed = None
         return str(status)
 

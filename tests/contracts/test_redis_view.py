@@ -131,8 +131,9 @@ async def test_an_older_writer_never_overwrites_a_newer_one(settings: Settings, 
     assert [json.loads(payload)["value"] for _, payload in answer.series] == [2]
     assert answer.freshness.version == 20
 
-    # It gets its series back: everything it has is written, since it cannot know what became of it.
-    await zombie.publish(publication([kpi_value("deals_won", value=3)], position=21))
+    # It gets its series back, and tells everything, since it cannot know what became of it.
+    whole = [kpi_value("deals_won", value=3), kpi_value("leads_created", value=9)]
+    await zombie.publish(publication(whole, position=21, complete=True))
     await zombie.flush()
     answer = await reader.read(Query(TODAY))
     assert [(key, json.loads(payload)["value"]) for key, payload in answer.series] == [
@@ -160,6 +161,40 @@ async def test_owners_that_were_flushed_away_come_back_whole(
         await sink.flush()
         assert (await reader.read(everything)).series == before, lost
         assert len(await reader.ranking("revenue", "rep", "today")) == 3, lost
+
+
+@pytest.mark.asyncio
+async def test_one_who_was_overtaken_tells_everything_anew_before_anything_of_it_is_written(
+    settings: Settings, reader: RedisReader
+) -> None:
+    one, other = RedisSink(settings), RedisSink(settings)
+    first = [kpi_value("deals_won", value=1), kpi_value("leads_created", value=1)]
+    await one.publish(publication(first, position=10, complete=True))
+    await one.flush()
+    newer = [kpi_value("deals_won", value=2), kpi_value("leads_created", value=2)]
+    await other.publish(publication(newer, position=20, complete=True))
+    await other.flush()
+    await one.publish(publication([kpi_value("deals_won", value=1.5)], position=15))
+    await one.flush()
+    assert not one.wants_everything(0), "what it would tell is older yet"
+    # It goes on beyond the other, but has told only of what changed: its leads_created is still the old one.
+    await one.publish(publication([kpi_value("deals_won", value=3)], position=21))
+    assert one.wants_everything(0)
+    await one.flush()
+    assert await values_of(reader) == {"deals_won": 2, "leads_created": 2}
+    whole = [kpi_value("deals_won", value=3), kpi_value("leads_created", value=4)]
+    await one.publish(publication(whole, position=21, complete=True))
+    assert not one.wants_everything(0)
+    await one.flush()
+    assert await values_of(reader) == {"deals_won": 3, "leads_created": 4}
+    await one.close()
+    await other.close()
+
+
+async def values_of(reader: RedisReader) -> dict[str, float]:
+    answer = await reader.read(Query(TODAY))
+    values = [json.loads(payload) for _, payload in answer.series]
+    return {value["kpi"]: value["value"] for value in values}
 
 
 @pytest.mark.asyncio
@@ -363,7 +398,7 @@ async def test_an_older_writer_never_overwrites_newer_history(settings: Settings
         assert await zombie.flush()
     assert await hours_of(reader) == {"22:00": 2}
     # What it is told again once it owns the series anew stands, with all that it holds.
-    await zombie.publish(publication([], position=21))
+    await zombie.publish(publication([kpi_value("deals_won", value=1)], position=21, complete=True))
     await zombie.publish_history(History(0, 21, START_MS, [hour(0, 3)]))
     await zombie.flush()
     assert await hours_of(reader) == {"21:00": 1.5, "22:00": 3}
