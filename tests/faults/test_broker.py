@@ -93,8 +93,8 @@ async def test_broker_frozen(scene: Scene, rough: RoughKafka, seconds: float) ->
 
 @pytest.mark.fault(13)
 @pytest.mark.xfail(
-    reason="a worker that catches up after a cut may put values of before it into Redis under a newer version: its "
-    "view holds what was refused as too old until a publication in parts has come round to it",
+    reason="a worker that is cut off may give up just while it is waited for, and be started again; and old values were "
+    "seen in Redis behind newer ones, before one who was overtaken told everything anew: not proven to be gone",
     strict=False,
 )
 @pytest.mark.asyncio
