@@ -93,7 +93,7 @@ async def test_broker_frozen(scene: Scene, rough: RoughKafka, seconds: float) ->
 
 @pytest.mark.fault(13)
 @pytest.mark.xfail(
-    reason="a worker that is cut off may give up just while it is waited for, and be started again; and old values were "
+    reason="a worker that is cut off may give up just while it is waited for, and be started again; old values were "
     "seen in Redis behind newer ones, before one who was overtaken told everything anew: not proven to be gone",
     strict=False,
 )
