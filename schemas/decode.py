@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.diagnose import decode_slowly, excerpt
+from schemas.diagnose import decode_slowly, excerpt, is_encodable
 from schemas.errors import InvalidEvent
 from schemas.events import BaseEvent, Event
 
@@ -94,7 +94,7 @@ def _check_texts(event: BaseEvent) -> None:
     for field, text in _texts("", event):
         if not text.isprintable() and any(character < " " or character == "\x7f" for character in text):
             raise InvalidEvent("wrong_value", field, excerpt(text), "text without control characters")
-        if not text.isascii() and not _is_encodable(text):
+        if not text.isascii() and not is_encodable(text):
             raise InvalidEvent("invalid_utf8", field, excerpt(text), "Unicode without lone surrogates")
 
 
@@ -112,11 +112,3 @@ def _texts(path: str, value: Any) -> Iterable[tuple[str, str]]:
     elif isinstance(value, tuple):
         for index, entry in enumerate(value):
             yield from _texts(f"{path}[{index}]", entry)
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -197,7 +197,25 @@ def _convert(document: Mapping[str, Any]) -> Event:
         event: Event = msgspec.convert(document, Event)
     except msgspec.ValidationError as error:
         raise _explain(str(error), document) from None
+    except UnicodeEncodeError:  # a text with half a character where no text is allowed
+        raise _half_a_character(document) from None
     return event
+
+
+def _half_a_character(document: Mapping[str, Any]) -> InvalidEvent:
+    """Name the first text that is no Unicode."""
+    texts = ((path, value) for path, value in _leaves("", document) if isinstance(value, str))
+    path, found = next(((path, text) for path, text in texts if not is_encodable(text)), ("", "a key"))
+    return InvalidEvent("invalid_utf8", path, excerpt(found), "Unicode without lone surrogates")
+
+
+def is_encodable(text: str) -> bool:
+    """Tell whether a text is Unicode, without halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _explain(message: str, document: Mapping[str, Any]) -> InvalidEvent:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.declare import Dimension
-from schemas.diagnose import document_of, excerpt
+from schemas.diagnose import document_of, excerpt, is_encodable
 from schemas.errors import InvalidEvent
 from schemas.events import MAX_AMOUNT, MAX_TEXT
 from schemas.facts import EVENT_FACTS
@@ -116,4 +116,6 @@ def _text(name: str, value: Any) -> str:
         raise InvalidEvent("too_large", name, excerpt(value), f"text of at most {MAX_TEXT} characters")
     if any(character < " " or character == "\x7f" for character in value):
         raise InvalidEvent("wrong_value", name, excerpt(value), "text without control characters")
+    if not is_encodable(value):
+        raise InvalidEvent("invalid_utf8", name, excerpt(value), "Unicode without lone surrogates")
     return value

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from schemas.declare import Dimension
 from schemas.decode import decode, instant_ms
 from schemas.errors import DEAD_LETTER_REASONS, InvalidEvent
 from schemas.events import EVENT_CLASSES, DealWon, EmailOpened, Item, LeadCreated, TargetSet
-from schemas.rows import COLUMNS, EVENT_TYPES
+from schemas.own_fields import OwnFields
+from schemas.rows import COLUMNS, EVENT_TYPES, KIND
 
 
 def won(**changes: Any) -> dict[str, Any]:
@@ -204,3 +206,21 @@ def test_times_that_are_none(value: str | int) -> None:
     with pytest.raises(InvalidEvent) as raised:
         instant_ms(value)
     assert (raised.value.reason, raised.value.field) == ("bad_date", "occurred_at")
+
+
+def test_half_a_character_where_a_number_belongs_is_a_dead_letter_and_no_crash() -> None:
+    raw = (
+        b'{"event_id": "e", "event_type": "deal.won", "occurred_at": 1, "account_id": "a", "deal_id": "d", '
+        b'"amount": "\\ud800"}'
+    )
+    with pytest.raises(InvalidEvent) as found:
+        decode(raw)
+    assert (found.value.reason, found.value.field) == ("invalid_utf8", "amount")
+
+
+def test_half_a_character_in_a_field_of_ones_own_is_a_dead_letter() -> None:
+    fields = OwnFields([Dimension("industry", "industry")], [])
+    with pytest.raises(InvalidEvent) as found:
+        fields.read(KIND["deal.won"], b'{"industry": "\\ud800"}')
+    assert (found.value.reason, found.value.field) == ("invalid_utf8", "industry")
+    assert fields.read(KIND["deal.won"], b'{"industry": "retail"}') == {"industry": "retail"}
