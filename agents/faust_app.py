@@ -13,7 +13,7 @@ from faust.types import TP
 
 from agents.faust_driver import App, Consumer
 from agents.generations import StateNames
-from agents.kafka import security_options
+from agents.kafka import heartbeat_ms, security_options
 from agents.pipeline import Pipeline
 from agents.tables import StateTable
 from schemas.settings import Settings
@@ -42,7 +42,7 @@ def build_app(settings: Settings, pipeline: Pipeline, names: StateNames) -> App:
         recovery_consistency_check=False,
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=settings.kafka.session_timeout / 1000,
-        broker_heartbeat_interval=max(0.1, settings.kafka.session_timeout / 4000),
+        broker_heartbeat_interval=heartbeat_ms(settings) / 1000,
         broker_rebalance_timeout=20,
         broker_request_timeout=max(30.0, settings.kafka.session_timeout / 1000 + 5),  # Faust wants it above the session
         broker_max_poll_records=2_000,

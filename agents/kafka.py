@@ -60,6 +60,7 @@ __all__ = [
     "committed_offsets",
     "consumer",
     "end_offsets",
+    "heartbeat_ms",
     "producer",
     "read_to_end",
     "security_options",
@@ -72,6 +73,14 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _REQUEST_TIMEOUT_MS: Final = 30_000
 _STALL_TIMEOUT_S: Final = 30.0
 _METADATA_AGE_MS: Final = 5_000  # so new partitions of a source topic are read seconds after they are made
+
+
+def heartbeat_ms(settings: Settings) -> int:
+    """Return how often a member of a group shows that it lives, milliseconds.
+
+    A member hears of a rebalance at its next heartbeat, and all others wait for it: what is told pauses so long.
+    """
+    return max(100, int(settings.kafka.session_timeout) // 10)
 
 
 def security_options(settings: Settings) -> dict[str, Any]:
@@ -160,7 +169,7 @@ async def consumer(
             "auto_offset_reset": "earliest",
             "enable_auto_commit": False,
             "session_timeout_ms": int(settings.kafka.session_timeout),
-            "heartbeat_interval_ms": max(100, int(settings.kafka.session_timeout) // 4),
+            "heartbeat_interval_ms": heartbeat_ms(settings),
             "rebalance_timeout_ms": 20_000,
             "max_poll_interval_ms": 120_000,
             "request_timeout_ms": _REQUEST_TIMEOUT_MS,

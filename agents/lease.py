@@ -15,8 +15,8 @@ class Lease:
     """Measures how long this process stood still.
 
     Args:
-        session_s: After so long without a heartbeat the group gives partitions away. Heartbeats come four times as
-            often, so that after half of it one may have been missed that mattered.
+        session_s: After so long without a heartbeat the group gives partitions away. Heartbeats come much
+            more often, so that after half of it some may have been missed that mattered.
         clock: Seconds that go on while the process is frozen.
     """
 
