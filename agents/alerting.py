@@ -8,6 +8,7 @@ import msgspec
 
 from agents.emission import wall_ms
 from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
+from agents.patience import patiently
 from agents.pipeline import Pipeline
 from schemas.alerts import Alert
 from schemas.catalogue import KPIS
@@ -66,7 +67,7 @@ class Alerting:
         if self._known != self._pipeline.rollups:
             # Another worker may have watched these series until now.
             self._known = dict(self._pipeline.rollups)
-            await self.restore()
+            await patiently(self.restore)
         changed = False
         for owner, rollup in list(self._pipeline.rollups.items()):
             for series in [series for series in rollup.series.values() if series.grouping in WATCHED]:

@@ -25,6 +25,7 @@ from agents.emission import Emitter, wall_ms
 from agents.generations import StateNames
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
+from agents.patience import patiently
 from agents.recovery import FOLD_TABLES, StateReader
 from schemas.rows import Frame
 from schemas.settings import Settings
@@ -136,7 +137,7 @@ class Pipeline:
                 self._publishes_from[owner] = publishes_from
                 self._assigned_ms[owner] = wall_ms()
                 self._unpublish(owner)
-            await self.outlet.restore()
+            await patiently(self.outlet.restore)
 
     def tell_again(self, owners: Iterable[int]) -> None:
         """Let the next publication of some owners be complete, as that of a new owner is."""

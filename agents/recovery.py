@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from agents.changelogs import Newest, read_changelogs
 from agents.generations import StateNames
 from agents.kafka import TopicPartition, begin_offsets, end_offsets
+from agents.patience import patiently
 from agents.progress import RecoveryProgress
 from schemas.catalogue.compose import catalogue_of
-from schemas.errors import StateError, UnavailableError
+from schemas.errors import StateError
 from schemas.playlist import playlist
 from schemas.settings import Settings
 from schemas.windows import EVENT_DIMENSIONS
@@ -31,11 +31,6 @@ FOLD_TABLES: Final = ("cells", "accounts", "markers")
 """The tables of a fold, in the order in which a checkpoint writes them."""
 
 _LOG: Final = logging.getLogger(__name__)
-_ATTEMPTS: Final = 5
-_PAUSE_S: Final = 1.0
-
-Result = TypeVar("Result")
-
 
 _BOARD: Final = frozenset(("", *EVENT_DIMENSIONS, "target"))
 """Groupings with one owner: a goal may be about any of them, and rolls up its children's."""
@@ -49,17 +44,6 @@ def owner_of(grouping: str, partitions: int) -> int:
 def grouping_of(dims: str) -> str:
     """Return the grouping of a dimension key: its dimension names, joined by commas."""
     return ",".join(part.partition("=")[0] for part in dims.split(",")) if dims else ""
-
-
-async def _patiently(read: Callable[[], Awaitable[Result]]) -> Result:
-    """Try a few times: each attempt gives up on a connection within seconds, a restarted broker needs more."""
-    for _attempt in range(_ATTEMPTS - 1):
-        try:
-            return await read()
-        except UnavailableError as error:
-            _LOG.warning("recovery waits for Kafka: %s", error)
-            await asyncio.sleep(_PAUSE_S)
-    return await read()
 
 
 class RecoveredRollup(NamedTuple):
@@ -100,7 +84,7 @@ class StateReader:
             StateError: What is stored cannot be used.
             UnavailableError: Kafka stays away.
         """
-        return await _patiently(lambda: self._folds(partitions))
+        return await patiently(lambda: self._folds(partitions))
 
     async def rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
         """Return the rollups of partitions of the cells topic; a broker that is away for a moment is waited for.
@@ -109,7 +93,7 @@ class StateReader:
             StateError: What is stored cannot be used.
             UnavailableError: Kafka stays away.
         """
-        return await _patiently(lambda: self._rollups(owners))
+        return await patiently(lambda: self._rollups(owners))
 
     async def _folds(self, partitions: Sequence[int]) -> dict[int, PartitionFold]:
         started = time.monotonic()
