@@ -92,11 +92,6 @@ async def test_broker_frozen(scene: Scene, rough: RoughKafka, seconds: float) ->
 
 
 @pytest.mark.fault(13)
-@pytest.mark.xfail(
-    reason="a worker that is cut off may give up just while it is waited for, and be started again; old values were "
-    "seen in Redis behind newer ones, before one who was overtaken told everything anew: not proven to be gone",
-    strict=False,
-)
 @pytest.mark.asyncio
 async def test_network_cut_and_healed(scene: Scene, rough: RoughKafka) -> None:
     proxy = Proxy(rough.behind_port, rough.proxy_port)
