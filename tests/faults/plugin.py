@@ -21,6 +21,7 @@ _RESULTS = pytest.StashKey[dict[str, Result]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--fault-seed", type=int, default=11, help="seed of histories and of when faults happen")
+    group.addoption("--soak-minutes", type=float, default=2.0, help="length of each soak (default: 2)")
     group.addoption("--fault-results", type=Path, default=None, help="write results to this JSON file, merged")
 
 

@@ -39,7 +39,8 @@ are known to fail at times; why, stands at the test.
 
 ```bash
 pytest tests/faults                         # minutes; in CI
-pytest tests/faults -m soak                 # nightly: 50 kills, long freezes, the soak, a million accounts
+pytest tests/faults -m soak                 # nightly: 50 kills, long freezes, two soaks, a million accounts
+pytest tests/faults -m soak -k random_mix --soak-minutes 30   # long enough to see a leak
 pytest tests/faults -m "" --fault-seed 7    # all of it, by another seed
 pytest tests/faults -m "" --fault-results tests/faults/results.json && python -m tests.faults.table
 ```

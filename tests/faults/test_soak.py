@@ -1,4 +1,7 @@
-"""A random mix of faults for minutes, under load; memory is flat, and everything exact at the end."""
+"""A random mix of faults, under load; memory is flat, and everything exact at the end.
+
+Minutes long by default; `--soak-minutes 30` tells a leak from what fills once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _SAMPLE_S = 1.0
 _STEADY = 3.0
 """Slope of memory, MiB a minute, that is about zero: 30 MiB between two takings of the garbage in ten minutes."""
 _WARMING_UP = 40.0
-"""In less than two minutes after a start, caches fill yet."""
+"""In the first minutes a worker takes over what others had, one after another: 160 MiB become 280, and stay."""
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ class Chaos:
 @pytest.mark.soak
 @pytest.mark.fault(29)
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("minutes", "more"), [(1.5, 0), (10.0, 1), (10.0, 2)])
+@pytest.mark.parametrize("more", [0, 1])
 async def test_a_random_mix(
     product: Installation,
     own_kafka: Broker,
@@ -99,9 +102,10 @@ async def test_a_random_mix(
     truths: Truths,
     figures: Figures,
     seed: int,
-    minutes: float,
     more: int,
+    pytestconfig: pytest.Config,
 ) -> None:
+    minutes: float = pytestconfig.getoption("--soak-minutes")
     history = History(seed=seed + more, count=6_000, days=25, hard=True)
     print(history)
     scene = Scene(product, history, truths, figures)
@@ -123,11 +127,11 @@ async def test_a_random_mix(
             await chaos.act()
     finally:
         await end(*tasks)
-    figures |= {"faults": chaos.done, "slope_mib_per_minute": round(slope := _slope(samples), 2)}
+    figures |= {"minutes": minutes, "faults": chaos.done, "slope_mib_per_minute": round(slope := _slope(samples), 2)}
     figures["resident_mib"] = round(samples[-1][1])
     await assert_exact(scene)
     scene.assert_running()
-    assert slope < (_STEADY if minutes > 5 else _WARMING_UP), "memory grows"
+    assert slope < (_STEADY if minutes >= 10 else _WARMING_UP), "memory grows"
 
 
 async def _again_and_again(scene: Scene, chaos: Chaos, messages: list[SimulatedEvent]) -> None:
