@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
 from agents.intake.coverage import folded
 from agents.kafka import (
     AIOKafkaAdminClient,
-    ConfigResource,
-    ConfigResourceType,
     KafkaError,
     NewTopic,
     OffsetAndMetadata,
@@ -20,6 +19,7 @@ from agents.kafka import (
     committed_offsets,
     consumer,
 )
+from agents.topic_configs import found_configs, set_configs, wrong_configs
 from schemas.errors import IntakeStopped, UnavailableError, UsageError
 from schemas.settings import Settings
 from schemas.topics import TopicSpec, all_topics, state_group, state_topics
@@ -78,8 +78,36 @@ async def check_topics(settings: Settings, generation: int = 0) -> list[str]:
         missing = [f"topic {spec.name} does not exist" for spec in specs if spec.name not in present]
         sources = set(settings.topics.sources().values())
         ours = [spec for spec in specs if spec.name in present and spec.name not in sources]
-        wrong_settings = _wrong_configs(ours, await _configs(client, ours))
-    return missing + _wrong_counts(settings, specs, present) + wrong_settings
+        found = await found_configs(client, ours)
+    return missing + _wrong_counts(settings, specs, present) + [str(wrong) for wrong in wrong_configs(ours, found)]
+
+
+async def put_right(settings: Settings, generation: int = 0) -> list[str]:
+    """Give our own topics the settings they need; what else was set of them stays.
+
+    Args:
+        settings: Their names.
+        generation: The generation of state in force.
+
+    Returns:
+        A line for every setting: of which topic, what it was, what it is now.
+
+    Raises:
+        UnavailableError: No broker answers.
+        UsageError: The broker refuses it.
+    """
+    sources = set(settings.topics.sources().values())
+    async with admin(settings) as client:
+        ours = [spec for spec in _specs(settings, generation) if spec.name not in sources]
+        found = await found_configs(client, ours)
+        wrong = wrong_configs(ours, found)
+        await set_configs(client, wrong, found)
+        deadline = time.monotonic() + _VISIBLE_DEADLINE_S
+        while wrong_configs(ours, await found_configs(client, ours)):  # the broker answers before all of it knows
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"settings were sent and are not in force yet: {'; '.join(map(str, wrong))}")
+            await asyncio.sleep(0.05)
+    return [f"topic {each.topic}: {each.name} was {each.found}, is {each.needed}" for each in wrong]
 
 
 async def stored_generations(settings: Settings) -> list[int]:
@@ -232,39 +260,3 @@ async def _until_visible(client: AIOKafkaAdminClient, names: set[str]) -> None:
         if loop.time() > deadline:
             raise UnavailableError(f"topics were made but have no leader yet: {', '.join(sorted(names - ready))}")
         await asyncio.sleep(0.05)
-
-
-async def _configs(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec]) -> dict[str, dict[str, str]]:
-    """Topic -> setting -> value; without topics whose settings the broker does not tell (Tansu)."""
-    resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
-    if not resources:
-        return {}
-    try:
-        responses = await client.describe_configs(resources)
-    except KafkaError:
-        return {}
-    return {
-        resource[3]: {entry[0]: str(entry[1]) for entry in resource[4]}
-        for response in responses
-        for resource in response.resources
-        if resource[0] == 0
-    }
-
-
-def _wrong_configs(specs: Iterable[TopicSpec], found: Mapping[str, Mapping[str, str]]) -> list[str]:
-    return [
-        f"topic {spec.name}: {name} is {found[spec.name][name]}, needed is {needed}"
-        f"{'' if name == 'cleanup.policy' else ' or more'}"
-        for spec in specs
-        for name, needed in spec.config.items()
-        if name in found.get(spec.name, {}) and not _suffices(found[spec.name][name], needed)
-    ]
-
-
-def _suffices(found: str, needed: str) -> bool:
-    """Texts must be equal; of numbers more will do, and -1 is without limit."""
-    try:
-        have, want = int(found), int(needed)
-    except ValueError:
-        return found == needed
-    return have == -1 or (want != -1 and have >= want)

@@ -171,7 +171,9 @@ class Worker:
     async def _require_topics(self, generation: int) -> None:
         problems = await check_topics(self.settings, generation)
         if problems:
-            raise UnavailableError("; ".join(map(str, problems)) + "; `salespulse topics create` makes what is missing")
+            raise UnavailableError(
+                "; ".join(map(str, problems)) + "; `salespulse topics create` makes and sets what is needed"
+            )
 
     async def _make_parts(self, settings: Settings, plan: Plan, names: StateNames) -> _Parts:
         kpi_producer = await self._producer("kpi")

@@ -125,7 +125,8 @@ async def _topics(settings: Settings) -> Finding:
     problems = await check_topics(settings, await generation_number(settings))
     if not problems:
         return Finding("topics", "ok", "all are there, with the partitions and settings they need")
-    hint = "; `salespulse topics create` makes what is missing" if any("not exist" in line for line in problems) else ""
+    repaired = any(line.startswith("topic ") for line in problems)
+    hint = "; `salespulse topics create` makes and sets what is needed" if repaired else ""
     more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
     return Finding("topics", "failed", "; ".join(problems[:3]) + more + hint)
 

@@ -9,7 +9,7 @@ from agents.cli.options import command_options, json_option, run_async
 from agents.cli.output import print_json, remark, stdout
 from agents.generations import generation_number
 from agents.topics import accept as accept_topic
-from agents.topics import check_topics, create_topics
+from agents.topics import check_topics, create_topics, put_right
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings
 
@@ -23,17 +23,21 @@ def topics() -> None:
 @command_options
 @run_async
 async def create(settings: Settings) -> None:
-    """Make all topics that are missing, with the partitions and settings they need; others stay as they are.
+    """Make all topics that are missing, and give those of our own the settings they need; data stays as it is.
 
     \b
     Example:
         salespulse topics create --config salespulse.toml
     """
-    made = await create_topics(settings, await generation_number(settings))
+    generation = await generation_number(settings)
+    made = await create_topics(settings, generation)
     for name in made:
         stdout().print(Text.assemble(("made ", "green"), name))
-    if not made:
-        remark("all topics are there already")
+    changed = await put_right(settings, generation)
+    for line in changed:
+        stdout().print(Text.assemble(("set ", "green"), line))
+    if not made and not changed:
+        remark("all topics are there already, as they must be")
 
 
 @topics.command()
@@ -54,7 +58,7 @@ async def check(settings: Settings, as_json: bool) -> None:
         if problems:
             raise click.exceptions.Exit(1)
     elif problems:
-        raise SalesPulseError("\n".join([*problems, "`salespulse topics create` makes what is missing"]))
+        raise SalesPulseError("\n".join([*problems, "`salespulse topics create` makes and sets what is needed"]))
     else:
         remark("all topics are as they must be")
 

@@ -46,7 +46,7 @@ async def test_lost_topics_and_another_partition_count_are_refused_with_the_way_
     await _delete(settings, accounts)
     said = await _refused(scene)
     assert f"topic {accounts} does not exist" in said
-    assert "`salespulse topics create` makes what is missing" in said
+    assert "`salespulse topics create` makes and sets what is needed" in said
     await product.run("topics", "create")
     said = await _refused(scene)
     assert "the changelog of accounts is empty" in said

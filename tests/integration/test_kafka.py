@@ -20,7 +20,8 @@ from agents.kafka import (
     producer,
     read_to_end,
 )
-from agents.topics import accept, check_topics, create_topics
+from agents.topic_configs import found_configs
+from agents.topics import accept, check_topics, create_topics, put_right
 from schemas.errors import SettingsError, UnavailableError, UsageError
 from schemas.settings import Settings, settings_from
 from schemas.topics import all_topics
@@ -140,6 +141,25 @@ async def test_topics_are_made_once_and_checked(kafka: Broker, topic_prefix: str
         f"topic {settings.topics.latest}: cleanup.policy is delete, needed is compact",
         f"topic {settings.topics.latest}: max.message.bytes is 1048588, needed is 10485760 or more",
     ]
+
+
+async def test_settings_of_topics_are_put_right_and_what_else_was_set_stays(kafka: Broker, topic_prefix: str) -> None:
+    settings = settings_for(kafka, topic_prefix)
+    latest = settings.topics.latest
+    async with admin(settings) as client:
+        own = {"cleanup.policy": "delete", "segment.ms": "3600000"}
+        await client.create_topics([NewTopic(latest, 3, 1, topic_configs=own)])
+    await create_topics(settings)
+    assert await put_right(settings) == [
+        f"topic {latest}: cleanup.policy was delete, is compact",
+        f"topic {latest}: max.message.bytes was 1048588, is 10485760",
+    ]
+    assert await check_topics(settings) == []
+    async with admin(settings) as client:
+        (spec,) = [each for each in all_topics(settings.topics, settings.app.id, 3, 3) if each.name == latest]
+        found = (await found_configs(client, [spec]))[latest]
+    assert found["segment.ms"] == ("3600000", True)
+    assert await put_right(settings) == []
 
 
 async def test_topics_that_are_read_together_must_have_one_partition_count(kafka: Broker, topic_prefix: str) -> None:
