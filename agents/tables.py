@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import faust
 from faust.types import TP
 
+from schemas.errors import SalesPulseError
+
 
 class StateKeeper(Protocol):
     """Holds the state behind the tables."""
@@ -17,6 +19,9 @@ class StateKeeper(Protocol):
 
     def changelog_end(self, table: str, partition: int) -> int:
         """Return the offset up to which a changelog partition was read."""
+
+    def fail(self, error: BaseException) -> None:
+        """Remember why the worker has to stop; nothing is folded or committed of partitions without a state."""
 
 
 class StateTable(faust.Table[Any, Any]):
@@ -34,13 +39,16 @@ class StateTable(faust.Table[Any, Any]):
         newly_assigned: set[TP],
         generation_id: int = 0,  # noqa: ARG002 - Faust's signature
     ) -> None:
-        """Hand the partitions of this table to its keeper."""
+        """Hand the partitions of this table to its keeper; an error that is told in a line crashes nothing in Faust."""
         topic = self.changelog_topic.get_topic_name()
-        await self.keeper.reassign(
-            self.name,
-            {tp.partition for tp in assigned if tp.topic == topic},
-            {tp.partition for tp in newly_assigned if tp.topic == topic},
-        )
+        try:
+            await self.keeper.reassign(
+                self.name,
+                {tp.partition for tp in assigned if tp.topic == topic},
+                {tp.partition for tp in newly_assigned if tp.topic == topic},
+            )
+        except SalesPulseError as error:
+            self.keeper.fail(error)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the last offset that was read, so that Faust reads none again."""

@@ -239,6 +239,7 @@ async def test_a_state_of_another_version_is_refused_with_the_way_out(scene: Sce
     said = worker.log.strip().splitlines()[-1]
     assert f"stored state has version {version}, this program knows {STATE_VERSION}" in said, worker.log
     assert "run the version that wrote it, or" in said
+    assert "Traceback" not in worker.log
     log = [TopicPartition(settings.topics.log, number) for number in range(settings.kafka.partitions)]
     assert await committed_offsets(settings, state_group(settings.app.id), log) == {}
 
