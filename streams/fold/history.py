@@ -72,15 +72,17 @@ class History:
 
     def apply(self, row: Row) -> None:
         """Take the next event: remember what it states, add what it contributes."""
-        if row.kind in _DEAL_EVENTS:
+        kind = row.kind
+        if kind in _DEAL_EVENTS:
             self._take_deal(row)
             return
-        if row.kind not in REPLAYED:
+        if kind not in REPLAYED:
             self.state(row)
-            if is_conversation(row):
+            if kind in _CONVERSATIONS and is_conversation(row):
                 self._talk(row)
             return
-        dims = self._resolve(row)
+        self.state(row)
+        dims = tuple(self.dims)
         self._out.event(row, dims)
         handler = _HANDLERS.get(row.kind)
         if handler is not None:
@@ -107,22 +109,15 @@ class History:
                 if value is not None:
                     dims[index] = value
 
-    def _resolve(self, row: Row, stated_before: Dims | None = None) -> Dims:
-        """Return an event's dimensions: its own, else its deal's last, else the account's last."""
-        self.state(row)
-        before = self._out.unknown if stated_before is None else stated_before
-        return tuple(
-            own if own is not None else deals if deals is not None else account
-            for own, deals, account in zip(self._out.stated(row), before, self.dims, strict=True)
-        )
-
     # Events. A kind that only states dimensions has no handler.
 
     def _take_deal(self, row: Row) -> None:
         deal = self._deals.of(row)
-        dims = self._resolve(row, deal.stated)
-        stated = zip(self._out.stated(row), deal.stated, strict=True)
-        deal.stated = tuple(own if own is not None else old for own, old in stated)
+        self.state(row)
+        # An event's dimensions: its own, else its deal's last, else the account's last.
+        stated = [own if own is not None else old for own, old in zip(self._out.stated(row), deal.stated, strict=True)]
+        dims = tuple([own if own is not None else last for own, last in zip(stated, self.dims, strict=True)])
+        deal.stated = tuple(stated)
         self._out.event(row, dims)
         handler = _DEAL_HANDLERS.get(row.kind)
         if handler is not None:
