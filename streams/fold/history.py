@@ -115,7 +115,7 @@ class History:
     def _take_deal(self, row: Row) -> None:
         deals = self._deals
         if deals is None:
-            deals = self._deals = Deals(self._out, self._purchase, self._restate)
+            deals = self._deals = Deals(self._out)
         deal = deals.of(row)
         self.state(row)
         # An event's dimensions: its own, else its deal's last, else the account's last.
@@ -125,7 +125,11 @@ class History:
         self._out.event(row, dims)
         handler = _DEAL_HANDLERS.get(row.kind)
         if handler is not None:
-            handler(deals, row, dims, deal)
+            sale = handler(deals, row, dims, deal)
+            if sale is not None and sale.step < 0:
+                sale.step = self._purchase(sale, deal.created_ms)
+            elif sale is not None:
+                self._as_customer().restate(sale.step, sale.amount, sale.cost)
         elif row.kind == _RETURNED:
             self._as_customer().returned(row.at_ms, *deals.returned(row, dims, deal))
         deals.move(row, dims, deal)
@@ -186,9 +190,6 @@ class History:
             out.buyer(key, at_ms, last_ms, before_ms)
             self._bought[key] = (at_ms, last_ms)
         return self._as_customer().sale(at_ms, sale.amount, sale.cost, tuple(dims))
-
-    def _restate(self, sale: Sale) -> None:
-        self._as_customer().restate(sale.step, sale.amount, sale.cost)
 
     def _add_duration(self, fact: str, sale: Sale, products: Products, seconds: int) -> None:
         counting = self._out.plan.counting(fact)
