@@ -10,6 +10,8 @@ from typing import Final
 _RARER: Final = 4  # so emissions are at most 8 s apart: sooner than values are called stale
 """How much rarer acts get while there is much to catch up with: what they would show is old anyway."""
 _LOOK_S: Final = 0.1
+_SETTLE_S: Final = 0.5
+"""How long after the end of catching up an act comes: what came last is part of it, and does not wait for the next."""
 
 Behind = Callable[[], bool]
 """Tells whether there is much to catch up with."""
@@ -56,7 +58,9 @@ async def every(interval_s: float, act: Callable[[], Awaitable[None]], behind: B
     """Act at an interval, measured from the end of one to the start of the next; four times as long while behind."""
     while True:
         await asyncio.sleep(interval_s)
-        await _while(behind, time.monotonic() + (_RARER - 1) * interval_s)
+        if behind():
+            await _while(behind, time.monotonic() + (_RARER - 1) * interval_s)
+            await asyncio.sleep(_SETTLE_S)
         await act()
 
 

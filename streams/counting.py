@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from schemas.declare import Dimension
 from schemas.facts import ATTRIBUTE_COLUMNS, FACTS, QUANTITY_COLUMNS
@@ -13,67 +13,53 @@ from schemas.measures import COUNT, Measure
 from schemas.rows import COLUMNS, EVENT_TYPES, Row
 from schemas.windows import RESOLUTIONS, WINDOW_RESOLUTION, WINDOWS
 from streams.dimensions import Dimensions
+from streams.groupings import COMBINED, FIXED, Conditions, Counting, Grouped, Op, SizedOp
 
 GLOBAL: Final = ""
-FIXED: Final = -1
-COMBINED: Final = -2
 _MOST_COUNTINGS: Final = 50_000
 
 
-class Op(NamedTuple):
-    """Add one of a fact's integers to a measure; ``slot`` 0 is the count, 1.. the fact's quantities."""
-
-    measure: str
-    slot: int
-
-
-class SizedOp(NamedTuple):
-    """Add one of a fact's integers to a measure's size class, which is that of the quantity in ``by``."""
-
-    measure: str
-    slot: int
-    by: int
-
-
-Conditions = tuple[tuple[int, frozenset[str]], ...]
-
-
-class Grouped(NamedTuple):
-    """What a fact adds under one grouping.
-
-    Args:
-        by: The event dimension it is grouped by; ``FIXED``: the key is known already; ``COMBINED``: see ``parts``.
-        key: The dimension key, where it is fixed.
-        parts: In alphabetical order of their names, indexes of event dimensions and ready ``name=value``.
-        ops: Plain measures.
-        sized: Histograms.
-        only: Event dimensions, by index, and the values that they must have for the fact to count here.
-    """
-
-    by: int
-    key: str
-    parts: tuple[int | str, ...]
-    ops: tuple[Op, ...]
-    sized: tuple[SizedOp, ...]
-    only: Conditions = ()
-    is_plain: bool = False
-    """Whether there is one key, that of one value or a fixed one, and nothing to ask."""
-
-
-Counting = tuple[Grouped, ...]
-"""What facts of one name and attributes add to, grouping by grouping."""
-
-
-class PlainFact(NamedTuple):
+class PlainFact:
     """How an event is counted as it came in: attributes and quantities by which columns of its row.
 
-    ``fields`` are quantities of the user's own, which come after the others.
+    Args:
+        plan: What is counted.
+        name: The event type.
+        attributes: Reads the attributes that anything asks for; None: nothing asks.
+        quantities: Columns of the fact's integers.
+        fields: Quantities of the user's own, which come after the others.
     """
 
-    name: str
-    attributes: Callable[[Row], tuple[Any, ...]] | None
-    quantities: tuple[str, ...]
-    fields: tuple[str, ...]
+    __slots__ = ("_attributes", "_found", "_plan", "fields", "name", "only", "quantities")
+
+    def __init__(
+        self,
+        plan: CountingPlan,
+        name: str,
+        attributes: Callable[[Row], tuple[Any, ...]] | None,
+        quantities: tuple[str, ...],
+        fields: tuple[str, ...],
+    ) -> None:
+        self.name = name
+        self.quantities = quantities
+        self.fields = fields
+        self._plan = plan
+        self._attributes = attributes
+        self._found: dict[tuple[Any, ...], Counting] = {}
+        self.only = plan.counting(name) if attributes is None else None
+        """What all events of the type add to, where nothing asks for their attributes."""
+
+    def counting(self, row: Row) -> Counting:
+        """Return what an event adds to."""
+        if self._attributes is None:
+            return self._plan.counting(self.name)
+        attributes = self._attributes(row)
+        found = self._found.get(attributes)
+        if found is None:
+            if len(self._found) >= _MOST_COUNTINGS:
+                self._found.clear()
+            found = self._found[attributes] = self._plan.counting(self.name, *attributes)
+        return found
 
 
 class CountingPlan:
@@ -100,18 +86,19 @@ class CountingPlan:
         for measure in self.measures.values():
             if self.groupings[measure.name]:
                 self._of_fact.setdefault(measure.fact, []).append(measure)
+        self._counting: dict[tuple[str | None, ...], Counting] = {}
         self.plain = tuple(self._plain(event_type) for event_type in EVENT_TYPES)
-        self._counting: dict[tuple[str, ...], Counting] = {}
 
     def counting(self, fact: str, *attributes: str | None) -> Counting:
         """Return what a fact with these attributes (in the order of its declaration) adds to."""
-        key = (fact, *(value or "" for value in attributes))
+        key = (fact, *attributes)
         found = self._counting.get(key)
         if found is None:
             if len(self._counting) >= _MOST_COUNTINGS:
                 self._counting.clear()
-            attributes_of = dict(zip(FACTS[fact].attributes, key[1:], strict=False))
-            found = self._counting[key] = tuple(self._make_counting(fact, attributes_of))
+            stated = [value or "" for value in attributes]
+            attributes_of = dict(zip(FACTS[fact].attributes, stated, strict=False))
+            found = self._counting[key] = Counting(tuple(self._make_counting(fact, attributes_of)))
         return found
 
     def _plain(self, event_type: str) -> PlainFact | None:
@@ -128,7 +115,7 @@ class CountingPlan:
             texts.pop()
         getter = _getter(texts) if texts else None
         quantities = tuple(column for column in QUANTITY_COLUMNS if column in columns)
-        return PlainFact(event_type, getter, quantities, self._own_fields(event_type))
+        return PlainFact(self, event_type, getter, quantities, self._own_fields(event_type))
 
     def _own_fields(self, fact: str) -> tuple[str, ...]:
         """Fields of the user's own that measures of a fact add up."""
@@ -206,5 +193,5 @@ def _stored(measure: Measure, attributes: dict[str, str]) -> str:
 
 
 def _getter(columns: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
-    get = operator.attrgetter(*columns)
+    get: Callable[[Row], Any] = operator.attrgetter(*columns)
     return get if len(columns) > 1 else lambda row: (get(row),)

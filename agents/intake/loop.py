@@ -41,7 +41,7 @@ __all__ = ["Intake", "IntakeCounters"]
 
 _LOG: Final = logging.getLogger(__name__)
 _POLL_MS: Final = 200
-_POLL_RECORDS: Final = 2_000
+_POLL_RECORDS: Final = 4_000
 _JOIN_TIMEOUT_S: Final = 60.0
 _REVOKE_TIMEOUT_S: Final = 5.0
 _STOP_TIMEOUT_S: Final = 6.0

@@ -49,6 +49,12 @@ def order_of(row: Row) -> tuple[int, int, str]:
     return (row.at_ms, LIFE_CYCLE[row.kind], row.event_id)
 
 
+def _follows(row: Row, last: Row) -> bool:
+    """Tell whether an event comes after the last of its account."""
+    at_ms, last_ms = row.at_ms, last.at_ms
+    return at_ms > last_ms or (at_ms == last_ms and order_of(row) > order_of(last))
+
+
 class Account:
     """One account in memory.
 
@@ -78,13 +84,16 @@ class Account:
         Returns:
             False when it is a duplicate.
         """
-        if row.event_hash in self._seen:
+        event_hash, seen = row.event_hash, self._seen
+        if event_hash in seen:
             return False
-        self._prune(horizon_ms)
-        self._seen.add(row.event_hash)
-        row.section = row.offset = 0
         rows = self.record.rows
-        if (not rows or order_of(row) > order_of(rows[-1])) and not (row.items and self._history.redistributes(row)):
+        if rows and rows[0].at_ms < horizon_ms:
+            self._prune(horizon_ms)
+            rows = self.record.rows
+        seen.add(event_hash)
+        row.section = row.offset = 0
+        if (not rows or _follows(row, rows[-1])) and not (row.items and self._history.redistributes(row)):
             self._in_order(row, known)
         else:
             self._late(row, bisect_right(rows, order_of(row), key=order_of))
@@ -134,7 +143,7 @@ class Account:
     def _prune(self, horizon_ms: int) -> None:
         """Join old events that only state dimensions with the next such event, which changes nothing for the others."""
         record = self.record
-        if horizon_ms < record.pruned_ms + _PRUNE_EVERY_MS or not record.rows or record.rows[0].at_ms >= horizon_ms:
+        if horizon_ms < record.pruned_ms + _PRUNE_EVERY_MS:
             return
         record.pruned_ms = horizon_ms
         kept: list[Row] = []

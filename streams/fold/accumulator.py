@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from schemas.kpi import escape
 from schemas.rows import Row
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
 from schemas.wire import Win
-from streams.counting import COMBINED, FIXED, Conditions, Counting, CountingPlan, Grouped, SizedOp
+from streams.counting import CountingPlan
 from streams.dimensions import Dims
+from streams.fold.gathering import Deltas, Gathering, Slice, Sums, flat
 from streams.fold.rules import FoldRules
+from streams.groupings import COMBINED, FIXED, Conditions, Counting, Grouped, SizedOp
 from streams.time import Calendar, size_class
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
@@ -21,12 +21,6 @@ _PRODUCT: Final = EVENT_DIMENSIONS.index("product")
 
 Split = tuple[str | None, int, Sequence[int]]
 """A product, and the count and quantities that fall to it."""
-
-Deltas = Mapping[tuple[str, int], Mapping[str, int]]
-"""``(dimension key, start of the 10 s slice) -> {measure: what is added}``."""
-
-Gathering = defaultdict[tuple[str, int], defaultdict[str, int]]
-"""Deltas that grow."""
 
 
 class Accumulator:
@@ -44,25 +38,26 @@ class Accumulator:
         self.rules = rules
         self.sign = 1
         self.wins: list[Win] = []
-        self._deltas = _no_deltas()
         self.unknown: Dims = plan.dimensions.unknown
         self.stated = plan.dimensions.stated
         self._names = plan.dimensions.names
+        self._gathered = Gathering(len(self._names))
         self._keys: tuple[dict[str, str], ...] = tuple({} for _ in self._names)
         self._buyer_windows = {name: _window_measures(plan, name) for name in ("buyer", "repeat_buyer")}
 
-    def drain(self) -> Gathering:
+    def drain(self) -> Deltas:
         """Return what has been gathered since the last time, and begin anew."""
-        deltas, self._deltas = self._deltas, _no_deltas()
-        return deltas
+        return flat(self.set_aside())
+
+    def set_aside(self) -> Gathering:
+        """Begin anew; :meth:`merge_into` adds what comes now to what this returns."""
+        gathered, self._gathered = self._gathered, Gathering(len(self._names))
+        return gathered
 
     def merge_into(self, others: Gathering) -> Deltas:
         """Add what has been gathered since the last time to earlier deltas, which go on from there; returns it."""
-        mine, self._deltas = self._deltas, others
-        for place, sums in mine.items():
-            cell = others[place]
-            for measure, delta in sums.items():
-                cell[measure] += delta
+        mine, self._gathered = flat(self._gathered), others
+        others.add(mine)
         return mine
 
     def announce(self, row: Row, dims: Dims, amount: int) -> None:
@@ -76,11 +71,13 @@ class Accumulator:
         plain = self.plan.plain[row.kind]
         if plain is None:
             return
-        name, attributes, columns, fields = plain
-        counting = self.plan.counting(name, *attributes(row)) if attributes else self.plan.counting(name)
-        quantities = [getattr(row, column) or 0 for column in columns]
-        if fields:
-            quantities += [_integer(row, field) for field in fields]
+        counting = plain.only or plain.counting(row)
+        if not counting.has_quantities:
+            self.fact(counting, row.at_ms, dims)
+            return
+        quantities = [getattr(row, column) or 0 for column in plain.quantities]
+        if plain.fields:
+            quantities += [_integer(row, field) for field in plain.fields]
         self.fact(counting, row.at_ms, dims, quantities)
 
     def fact(
@@ -103,31 +100,39 @@ class Accumulator:
             products: What falls to each product; None: all to ``dims``' product.
         """
         sign = self.sign
-        if not sign:
+        if not sign or not counting.groups:
             return
-        integers = (count * sign, *[quantity * sign for quantity in quantities])
-        start = at_ms - at_ms % _TEN_SECONDS
-        deltas, keys = self._deltas, self._keys
-        for grouped in counting:
-            index, key, ops, sized = grouped.by, grouped.key, grouped.ops, grouped.sized
-            if not grouped.is_plain or (products is not None and index == _PRODUCT):
-                self._add_special(grouped, dims, products, start, integers)
-                continue
-            if index >= 0:
+        integers = (count * sign, *[quantity * sign for quantity in quantities]) if quantities else (count * sign,)
+        at = self._gathered[at_ms - at_ms % _TEN_SECONDS]
+        if products is not None:
+            for grouped in counting.groups:
+                self._add_special(grouped, dims, products, at, integers)
+            return
+        by_value = at.by_value
+        for index, key, ops, sized in counting.plain:
+            if index < 0:
+                cell = at.cells[key]
+            else:
                 value = dims[index]
                 if value is None:
                     continue
-                key = keys[index].get(value) or self.key(index, value)
-            cell = deltas[key, start]
+                cell = by_value[index].get(value) or self._cell(at, index, value)
             for measure, slot in ops:
                 cell[measure] += integers[slot]
             if sized:
                 _add_sized(cell, sized, integers)
+        for grouped in counting.special:
+            self._add_special(grouped, dims, None, at, integers)
+
+    def _cell(self, at: Slice, index: int, value: str) -> Sums:
+        """Return what is added to the cell of one value of a dimension, and find it by that value from now on."""
+        cell = at.by_value[index][value] = at.cells[self.key(index, value)]
+        return cell
 
     def _add_special(
-        self, grouped: Grouped, dims: Dims, products: Sequence[Split] | None, start_ms: int, integers: Sequence[int]
+        self, grouped: Grouped, dims: Dims, products: Sequence[Split] | None, at: Slice, integers: Sequence[int]
     ) -> None:
-        """Add a fact under a grouping of several dimensions, under one with conditions, or product by product."""
+        """Add a fact under any grouping: of several dimensions, with conditions, product by product."""
         if grouped.only and not _holds(grouped.only, dims):
             return
         splits: Iterable[tuple[str | None, Sequence[int]]] = ((dims[_PRODUCT], integers),)
@@ -136,7 +141,7 @@ class Accumulator:
             splits = [(product, (n * sign, *[q * sign for q in parts])) for product, n, parts in products]
         for product, mine in splits:
             for key in (grouped.key,) if grouped.by == FIXED else self._keys_of(grouped, dims, product):
-                cell = self._deltas[key, start_ms]
+                cell = at.cells[key]
                 for measure, slot in grouped.ops:
                     cell[measure] += mine[slot]
                 if grouped.sized:
@@ -154,7 +159,7 @@ class Accumulator:
 
     def keys(self, counting: Counting, dims: Dims, products: Sequence[Split] | None) -> Iterable[str]:
         """Return the dimension keys that a fact is counted under, each once."""
-        for grouped in counting:
+        for grouped in counting.groups:
             if grouped.by == FIXED:
                 yield grouped.key
             elif products is not None and (grouped.by == _PRODUCT or _PRODUCT in grouped.parts):
@@ -234,14 +239,10 @@ class Accumulator:
         """Add to one measure of the 10 s slice that holds an instant."""
         if not delta:
             return
-        self._deltas[key, at_ms - at_ms % _TEN_SECONDS][measure] += delta
+        self._gathered[at_ms - at_ms % _TEN_SECONDS].cells[key][measure] += delta
 
 
-def _no_deltas() -> Gathering:
-    return defaultdict(partial(defaultdict, int))
-
-
-def _add_sized(cell: defaultdict[str, int], sized: Iterable[SizedOp], integers: Sequence[int]) -> None:
+def _add_sized(cell: Sums, sized: Iterable[SizedOp], integers: Sequence[int]) -> None:
     for measure, slot, by in sized:
         cell[f"{measure}#{size_class(abs(integers[by]))}"] += integers[slot]
 

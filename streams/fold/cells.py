@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
-from streams.fold.accumulator import Deltas
+from streams.fold.gathering import Deltas
 from streams.time import Calendar
 
 BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 32 * DAY_MS, 1 << 60)

@@ -65,18 +65,12 @@ class Deals:
 
     Args:
         out: Where contributions go.
-        bought: Called with every sale that is a purchase; returns what the customer knows it by.
-        restated: Called with a sale that is brought to other amounts.
     """
 
-    __slots__ = ("_bought", "_deals", "_out", "_restated", "amended", "wins")
+    __slots__ = ("_deals", "_out", "amended", "wins")
 
-    def __init__(
-        self, out: Accumulator, bought: Callable[[Sale, int | None], int], restated: Callable[[Sale], None]
-    ) -> None:
+    def __init__(self, out: Accumulator) -> None:
         self._out = out
-        self._bought = bought
-        self._restated = restated
         self._deals: dict[str, Deal] = {}
         self.amended: dict[int, Products] = {}
         self.wins = 0
@@ -109,11 +103,14 @@ class Deals:
         deal.stands_won = False
         self._out.fact(self._out.plan.counting("loss"), row.at_ms, dims)
 
-    def won(self, row: Row, dims: Dims, deal: Deal) -> None:
-        """Take a deal.won; of a deal that stands as won it is an amendment."""
+    def won(self, row: Row, dims: Dims, deal: Deal) -> Sale | None:
+        """Take a deal.won; of a deal that stands as won it is an amendment.
+
+        Returns:
+            A sale of which the customer is to know, as of :meth:`changed`; ``step`` of a new one is not set yet.
+        """
         if deal.stands_won:
-            self.changed(row, dims, deal)
-            return
+            return self.changed(row, dims, deal)
         amount = first(row.amount, amount_of_items(row), deal.amount, 0)
         cost = first(row.cost, cost_of_items(row), deal.cost, 0)
         deal.amount, deal.cost = amount, cost
@@ -121,18 +118,22 @@ class Deals:
         sale = Sale(row.event_hash, row.at_ms, dims, customer_class, amount, cost, splits(row, units=True))
         deal.sale, deal.stands_won = sale, True
         self._count_sale(sale, 1)
-        sale.step = self._bought(sale, deal.created_ms)
         self.wins += 1
         self._out.announce(row, sale.dims, amount)
+        return sale
 
-    def changed(self, row: Row, dims: Dims, deal: Deal) -> None:
-        """Take an amendment: before the win of the open amount, after it of the sale, in the window of the sale."""
+    def changed(self, row: Row, dims: Dims, deal: Deal) -> Sale | None:
+        """Take an amendment: before the win of the open amount, after it of the sale, in the window of the sale.
+
+        Returns:
+            The sale that was brought to other amounts.
+        """
         self._out.fact(self._out.plan.counting("amendment"), row.at_ms, dims)
         told, told_cost = (row.amount, amount_of_items(row)), (row.cost, cost_of_items(row))
         old = deal.sale
         if old is None:
             deal.amount, deal.cost = first(*told, deal.amount), first(*told_cost, deal.cost)
-            return
+            return None
         amount, cost = first(*told, old.amount), first(*told_cost, old.cost)
         deal.amount, deal.cost = first(*told, deal.amount), first(*told_cost, deal.cost)
         products = amended_products(row, old.products, amount, cost)
@@ -142,7 +143,7 @@ class Deals:
             self.amended[new.win] = products
         self._count_sale(old, -1)
         self._count_sale(new, 1)
-        self._restated(new)
+        return new
 
     def returned(self, row: Row, dims: Dims, deal: Deal) -> tuple[int, int]:
         """Take a deal.returned; returns amount and cost."""
@@ -203,7 +204,7 @@ class Deals:
             self._out.fact(self._out.plan.counting("class_base", customer_class), at_ms, dims, (amount, deals))
 
 
-Handler = Callable[[Deals, Row, Dims, Deal], object]
+Handler = Callable[[Deals, Row, Dims, Deal], Sale | None]
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     "deal.created": Deals.created,
@@ -213,4 +214,4 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "deal.invoice_overdue": Deals.overdue,
     "deal.invoice_paid": Deals.paid,
 }
-"""Event type -> handler; other events of deals only move them."""
+"""Event type -> handler, which returns a sale of which the customer is to know; other events only move a deal."""

@@ -49,9 +49,10 @@ class History:
         self._out = out
         self._amended = amended
         self.dims: list[str | None] = list(out.unknown)
+        # Most accounts never come to a deal: what they do not need they do not hold.
         self._leads = Leads(out)
-        self._deals = Deals(out, self._purchase, self._restate)
-        self._customer = Customer(out)
+        self._deals: Deals | None = None
+        self._customer: Customer | None = None
         self._first_talk_ms: int | None = None
         self._bought: dict[str, tuple[int, int | None]] = {}
         self._goal = ""
@@ -59,7 +60,7 @@ class History:
     @property
     def amended(self) -> Mapping[int, Products]:
         """Products that amendments leave sales with, by the hash of the win."""
-        return self._deals.amended
+        return self._deals.amended if self._deals is not None else {}
 
     @property
     def first_talk_ms(self) -> int | None:
@@ -68,19 +69,21 @@ class History:
 
     def redistributes(self, row: Row) -> bool:
         """Tell whether the next event would bring a sale to other products than those it was counted under."""
-        return self._deals.redistributes(row)
+        return self._deals is not None and self._deals.redistributes(row)
 
     def apply(self, row: Row) -> None:
         """Take the next event: remember what it states, add what it contributes."""
-        if row.kind in _DEAL_EVENTS:
+        kind = row.kind
+        if kind in _DEAL_EVENTS:
             self._take_deal(row)
             return
-        if row.kind not in REPLAYED:
+        if kind not in REPLAYED:
             self.state(row)
-            if is_conversation(row):
+            if kind in _CONVERSATIONS and is_conversation(row):
                 self._talk(row)
             return
-        dims = self._resolve(row)
+        self.state(row)
+        dims = tuple(self.dims)
         self._out.event(row, dims)
         handler = _HANDLERS.get(row.kind)
         if handler is not None:
@@ -107,29 +110,29 @@ class History:
                 if value is not None:
                     dims[index] = value
 
-    def _resolve(self, row: Row, stated_before: Dims | None = None) -> Dims:
-        """Return an event's dimensions: its own, else its deal's last, else the account's last."""
-        self.state(row)
-        before = self._out.unknown if stated_before is None else stated_before
-        return tuple(
-            own if own is not None else deals if deals is not None else account
-            for own, deals, account in zip(self._out.stated(row), before, self.dims, strict=True)
-        )
-
     # Events. A kind that only states dimensions has no handler.
 
     def _take_deal(self, row: Row) -> None:
-        deal = self._deals.of(row)
-        dims = self._resolve(row, deal.stated)
-        stated = zip(self._out.stated(row), deal.stated, strict=True)
-        deal.stated = tuple(own if own is not None else old for own, old in stated)
+        deals = self._deals
+        if deals is None:
+            deals = self._deals = Deals(self._out)
+        deal = deals.of(row)
+        self.state(row)
+        # An event's dimensions: its own, else its deal's last, else the account's last.
+        stated = [own if own is not None else old for own, old in zip(self._out.stated(row), deal.stated, strict=True)]
+        dims = tuple([own if own is not None else last for own, last in zip(stated, self.dims, strict=True)])
+        deal.stated = tuple(stated)
         self._out.event(row, dims)
         handler = _DEAL_HANDLERS.get(row.kind)
         if handler is not None:
-            handler(self._deals, row, dims, deal)
+            sale = handler(deals, row, dims, deal)
+            if sale is not None and sale.step < 0:
+                sale.step = self._purchase(sale, deal.created_ms)
+            elif sale is not None:
+                self._as_customer().restate(sale.step, sale.amount, sale.cost)
         elif row.kind == _RETURNED:
-            self._customer.returned(row.at_ms, *self._deals.returned(row, dims, deal))
-        self._deals.move(row, dims, deal)
+            self._as_customer().returned(row.at_ms, *deals.returned(row, dims, deal))
+        deals.move(row, dims, deal)
 
     def _lead_created(self, row: Row, dims: Dims) -> None:
         self._leads.created(row, dims)
@@ -148,7 +151,8 @@ class History:
             self._first_talk_ms = row.at_ms
 
     def _churned(self, row: Row, _dims: Dims) -> None:
-        self._customer.churned(row.at_ms)
+        if self._customer is not None:
+            self._customer.churned(row.at_ms)
 
     def _target_set(self, row: Row, _dims: Dims) -> None:
         """Let the last definition of a goal hold: it is a measure named after it, counted once, whatever the time."""
@@ -160,6 +164,11 @@ class History:
 
     # Purchases
 
+    def _as_customer(self) -> Customer:
+        if self._customer is None:
+            self._customer = Customer(self._out)
+        return self._customer
+
     def _purchase(self, sale: Sale, created_ms: int | None) -> int:
         """Add what follows from a purchase: cycle, conversion, first purchase, buyers, the customer's stay."""
         out, at_ms, lead = self._out, sale.at_ms, self._leads.latest
@@ -169,7 +178,7 @@ class History:
         dims = list(sale.dims)
         if lead is not None:
             dims[_SOURCE], dims[_CHANNEL] = lead.dims[_SOURCE], lead.dims[_CHANNEL]
-        if not self._deals.wins:
+        if sale.customer_class == "new":
             if self._first_talk_ms is not None:
                 self._add_duration("contact_to_sale", sale, products, (at_ms - self._first_talk_ms) // 1000)
             bought_s = ceil_seconds(at_ms)
@@ -180,10 +189,7 @@ class History:
             last_ms, before_ms = self._bought.get(key, (None, None))
             out.buyer(key, at_ms, last_ms, before_ms)
             self._bought[key] = (at_ms, last_ms)
-        return self._customer.sale(at_ms, sale.amount, sale.cost, tuple(dims))
-
-    def _restate(self, sale: Sale) -> None:
-        self._customer.restate(sale.step, sale.amount, sale.cost)
+        return self._as_customer().sale(at_ms, sale.amount, sale.cost, tuple(dims))
 
     def _add_duration(self, fact: str, sale: Sale, products: Products, seconds: int) -> None:
         counting = self._out.plan.counting(fact)

@@ -6,8 +6,7 @@ they hold their frames already, and the fold passes over them until the log has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,16 +15,16 @@ from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
 from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Restated, Win, body_of, pack
 from streams.counting import CountingPlan
-from streams.fold.account import Account
 from streams.fold.accounts import AccountStore, Records
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
-from streams.fold.restating import Restating
+from streams.fold.restating import RESTATING, Restating
 from streams.fold.rules import FoldRules
 from streams.time import Calendar
 
 MARKER_KEY: Final = b"marker"
 _EXPIRE_EVERY_MS: Final = 600_000
+_NEVER_MS: Final = -(1 << 62)
 
 _marker_decoder: Final = msgspec.msgpack.Decoder(Marker)
 
@@ -152,26 +151,42 @@ class PartitionFold:
         if offset != self.fence + 1:
             raise LogGapError(self.fence + 1)
         starts = [self._accept(section) for section in frame.sections]
-        newest = self.newest_ms if self.newest_ms is not None else -(1 << 62)
-        horizon = newest - self._horizon_ms
-        closed_ms = self._out.calendar.day_start(newest) if self.newest_ms is not None else newest
-        folded = 0
-        for row in frame.rows:
-            start = starts[row.section]
-            if start is None or row.offset < start:
-                continue
-            newest = max(newest, row.at_ms)
-            account = self._accounts.account(row.account)
-            if account.fence >= offset:
-                continue
-            folded += self._restating.fold(row, offset, closed_ms, partial(self._fold_row, account, row, horizon))
-        if frame.rows and newest > -(1 << 62):
-            self.newest_ms = newest
+        before = self.events_folded
+        if frame.rows:
+            self._fold_rows(frame.rows, starts, offset)
         self.fence = self._pending_offset = offset
         if offset <= self._replay_until:
             self.settle()
-        self.events_folded += folded
-        return folded
+        return self.events_folded - before
+
+    def _fold_rows(self, rows: Iterable[Row], starts: Sequence[int | None], offset: int) -> None:
+        """Fold the rows of a frame that are new; ``starts`` are the first new offsets by section, None: not taken."""
+        newest = self.newest_ms if self.newest_ms is not None else _NEVER_MS
+        horizon_ms, closed_ms = newest - self._horizon_ms, newest
+        if self.newest_ms is not None:
+            closed_ms = self._out.calendar.day_start(newest)
+        accounts, restating = self._accounts, self._restating
+        for row in rows:
+            start = starts[row.section]
+            if start is None or row.offset < start:
+                continue
+            at_ms, name = row.at_ms, row.account
+            if at_ms > newest:  # noqa: PLR1730  a call an event
+                newest = at_ms
+            account = accounts.account(name)
+            if account.fence >= offset:
+                continue
+            if at_ms >= closed_ms and row.kind not in RESTATING:
+                is_new = account.fold(row, horizon_ms)
+            else:
+                is_new = restating.fold(account, row, horizon_ms, offset, closed_ms)
+            if is_new:
+                self.events_folded += 1
+                accounts.changed(name)
+            else:
+                self.duplicates += 1
+        if newest > _NEVER_MS:
+            self.newest_ms = newest
 
     def settle(self) -> None:
         """Fan out what frames have added since the last time."""
@@ -217,13 +232,6 @@ class PartitionFold:
     def accounts(self) -> int:
         """How many accounts the partition holds."""
         return len(self._accounts)
-
-    def _fold_row(self, account: Account, row: Row, horizon_ms: int) -> bool:
-        if not account.fold(row, horizon_ms):
-            self.duplicates += 1
-            return False
-        self._accounts.changed(row.account)
-        return True
 
     def _accept(self, section: Section) -> int | None:
         """Move the coverage on; returns the first offset that is new, or None when the section is refused."""

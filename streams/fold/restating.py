@@ -6,17 +6,18 @@ with deltas of their own, which are then added to the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from schemas.facts import FACTS
 from schemas.rows import KIND, Row
 from schemas.wire import Restated
 from streams.counting import CountingPlan
+from streams.fold.account import Account
 from streams.fold.accumulator import Accumulator
 from streams.fold.goals import PREFIX
 
-_RESTATING: Final = frozenset(KIND[name] for name in ("deal.won", "deal.amended", "deal.invoice_paid"))
+RESTATING: Final = frozenset(KIND[name] for name in ("deal.won", "deal.amended", "deal.invoice_paid"))
+"""Kinds that may change a day that is over though they come on time; any other event has to be late for that."""
 
 
 class Restating:
@@ -37,13 +38,11 @@ class Restating:
         noted, self._noted = self._noted, []
         return noted
 
-    def fold(self, row: Row, offset: int, closed_ms: int, fold: Callable[[], bool]) -> bool:
-        """Fold an event, and note what it changes before ``closed_ms``; returns what ``fold`` does."""
-        if row.at_ms >= closed_ms and row.kind not in _RESTATING:
-            return fold()
-        others = self._out.drain()
+    def fold(self, account: Account, row: Row, horizon_ms: int, offset: int, closed_ms: int) -> bool:
+        """Have an account fold an event, note what that changes before ``closed_ms``; returns what the account does."""
+        others = self._out.set_aside()
         event_id, kind, at_ms = row.event_id, row.kind, row.at_ms
-        folded = fold()
+        folded = account.fold(row, horizon_ms)
         mine = self._out.merge_into(others)
         days: dict[tuple[str, int], dict[str, int]] = {}
         for (dims, start_ms), sums in mine.items():

@@ -10,12 +10,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
 from schemas.rows import Frame, Row, Section
 
+_ITEMS: Final = attrgetter("items")
 _MIX: Final = 2_654_435_761
 """2**32 over the golden ratio; its multiples spread evenly (Knuth, The Art of Computer Programming 3, 6.4)."""
 
@@ -120,20 +122,17 @@ class Router:
         Returns:
             Log partition and frame, to be sent in this order.
         """
-        parts: dict[int, list[Row]] = {}
         partitions = self._partitions
+        parts: list[list[Row]] = [[] for _ in range(partitions)]
         for row in rows:
-            log = log_partition(row.account, partitions)
-            if log in parts:
-                parts[log].append(row)
-            else:
-                parts[log] = [row]
+            parts[log_partition(row.account, partitions)].append(row)
         for slot, position in positions.items():
             self._sources[slot].position = position
         return [
             (log, self._frame(log, chunk, produced_ms, backlog))
-            for log in sorted(parts)
-            for chunk in self._chunks(parts[log])
+            for log, part in enumerate(parts)
+            if part
+            for chunk in self._chunks(part)
         ]
 
     def completion(self, produced_ms: int, backlog: int) -> list[tuple[int, Frame]]:
@@ -160,7 +159,7 @@ class Router:
 
     def _chunks(self, rows: list[Row]) -> list[list[Row]]:
         limit = self._frame_events
-        if len(rows) <= limit and not any(row.items for row in rows):
+        if len(rows) <= limit and not any(map(_ITEMS, rows)):
             return [rows]
         chunks: list[list[Row]] = [[]]
         weight = 0

@@ -110,6 +110,21 @@ async def test_while_there_is_much_to_catch_up_with_acts_are_rarer() -> None:
 
 
 @pytest.mark.asyncio
+async def test_what_comes_last_in_catching_up_is_part_of_the_act_that_ends_it() -> None:
+    looks: list[float] = []
+
+    def behind() -> bool:
+        looks.append(time.monotonic())
+        return len(looks) < 3
+
+    acts = Acts()
+    async with running(every(1.0, acts, behind)):
+        (first, *_) = await acts.reached(1)
+    assert len(looks) == 3
+    assert 0.4 < first - looks[2] < 1.0, "it waits for what comes last, and not another interval"
+
+
+@pytest.mark.asyncio
 async def test_once_all_is_caught_up_with_an_act_is_not_waited_for() -> None:
     acts, much = Acts(), [True]
     async with running(every(DEADLINE_S / 2.5, acts, lambda: bool(much))):  # three times that is past the deadline

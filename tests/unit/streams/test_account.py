@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 
 import msgspec
@@ -28,6 +29,13 @@ def test_a_duplicate_adds_nothing_and_is_told() -> None:
     before = book.everything()
     assert not book.account.fold(msgspec.structs.replace(LIFE[3], amount=999), -1)
     assert book.take().everything() == before
+
+
+def test_an_account_that_is_let_go_leaves_nothing_for_the_garbage_collector() -> None:
+    book = Book().take(*LIFE)
+    gc.collect()
+    del book
+    assert gc.collect() == 0, "accounts come and go by the thousand, and the old generation is looked at rarely"
 
 
 def test_leads_deals_and_sales_do_not_depend_on_the_order_of_arrival() -> None:

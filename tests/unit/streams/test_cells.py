@@ -6,8 +6,8 @@ import pytest
 
 from schemas.windows import DAY_MS, HOUR_MS, RESOLUTIONS, RETENTION_MS
 from schemas.wire import CellUpdate, fence_of
-from streams.fold.accumulator import Deltas
 from streams.fold.cells import BLOCK_MS, CellStore, parse_place, place_key
+from streams.fold.gathering import Deltas
 from tests.unit.streams.rows import CALENDAR, at
 
 NOW = at("2024-10-27 12:00:07")  # Berlin's day of 25 hours

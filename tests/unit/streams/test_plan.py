@@ -9,7 +9,7 @@ from schemas.catalogue import KPIS, Kpi
 from schemas.errors import CatalogueError
 from schemas.measures import Measure
 from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS
-from streams.counting import COMBINED, FIXED
+from streams.groupings import COMBINED, FIXED
 from streams.plan import Plan
 from tests.unit.streams.rows import plan_of
 
@@ -27,7 +27,7 @@ def test_a_measure_is_kept_under_every_grouping_of_the_kpis_that_use_it() -> Non
 
 def test_what_no_kpi_uses_is_not_counted() -> None:
     plan = plan_of("quotes_sent")
-    assert plan.counting("sale", "new") == ()
+    assert plan.counting("sale", "new").groups == ()
     assert [plain.name for plain in plan.plain if plain is not None] == ["deal.quote_sent"]
 
 
@@ -36,7 +36,7 @@ def test_a_measure_counts_only_facts_with_the_attributes_it_asks_for() -> None:
 
     def measures(*attributes: str | None) -> set[str]:
         counting = plan.counting("call.completed", *attributes)
-        return {op.measure for grouped in counting for op in grouped.ops}
+        return {op.measure for grouped in counting.groups for op in grouped.ops}
 
     assert measures("inbound", "busy", "price") == {"calls", "price_inquiries"}
     assert measures("inbound", "busy", "support") == {"calls"}
@@ -47,7 +47,9 @@ def test_a_measure_counts_only_facts_with_the_attributes_it_asks_for() -> None:
 def test_a_grouping_by_an_attribute_takes_the_facts_own_value() -> None:
     def fixed(*attributes: str | None) -> set[str]:
         return {
-            grouped.key for grouped in plan_of("calls").counting("call.completed", *attributes) if grouped.by == FIXED
+            grouped.key
+            for grouped in plan_of("calls").counting("call.completed", *attributes).groups
+            if grouped.by == FIXED
         }
 
     assert fixed("inbound", "busy", None) == {"", "direction=inbound"}
@@ -56,15 +58,15 @@ def test_a_grouping_by_an_attribute_takes_the_facts_own_value() -> None:
 
 def test_a_pair_combines_a_dimension_of_the_event_with_an_attribute_of_the_fact() -> None:
     plan = Plan([kpi(numerator="stage_entries", dimensions=("rep,stage",))])
-    combined = [grouped for grouped in plan.counting("stage_entry", "proposal") if grouped.by == COMBINED]
+    combined = [grouped for grouped in plan.counting("stage_entry", "proposal").groups if grouped.by == COMBINED]
     assert [grouped.parts for grouped in combined] == [(EVENT_DIMENSIONS.index("rep"), "stage=proposal")]
 
 
 def test_a_keyed_measure_is_kept_once_for_each_value_and_a_histogram_for_each_size() -> None:
     plan = Plan([kpi(numerator="stage_entries_of + stage_dwell_histogram", dimensions=())])
-    entered = {op.measure for grouped in plan.counting("stage_entry", "won") for op in grouped.ops}
+    entered = {op.measure for grouped in plan.counting("stage_entry", "won").groups for op in grouped.ops}
     assert entered == {"stage_entries", "stage_entries_of#won"}
-    (exits,) = plan.counting("stage_exit", "won", "yes")
+    (exits,) = plan.counting("stage_exit", "won", "yes").groups
     assert [(op.measure, op.slot, op.by) for op in exits.sized] == [("stage_dwell_histogram", 0, 1)]
 
 
