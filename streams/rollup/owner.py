@@ -146,7 +146,8 @@ class Rollup:
         Args:
             wall_ms: Wall clock.
             complete: Begin to return every series, changed or not.
-            most_values: Stop after about so many values; the rest comes with the next calls (see :attr:`has_more`).
+            most_values: Stop after about so many values; the rest comes with the next calls (see :attr:`has_more`). The
+                global series does not count: it never waits for others.
 
         Returns:
             None before there is anything to say.
@@ -162,8 +163,14 @@ class Rollup:
         stamp = Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
         self._worklist.release(wall_ms)
         values: list[Published] = []
-        while self._worklist and (most_values is None or len(values) < most_values):
+        of_global = 0
+        while self._worklist:
+            is_global = self._worklist.has_global
+            if not is_global and most_values is not None and len(values) - of_global >= most_values:
+                break
             values += self._valuation.of_series(self._worklist.take(), stamp)
+            if is_global:
+                of_global = len(values)
         if not self._worklist:
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values else None
@@ -267,12 +274,12 @@ class Rollup:
             else:
                 changed = series.settle(self._timeline)
             for window, measures in changed.items():
-                names = {measure.partition("#")[0] for measure in measures}
-                self._note_changed(dims, window, names)
+                self._note_changed(dims, window, measures)
                 if window == _ALL_TIME:
                     # What stands at a window's end is a total: a change from before all windows changes it as well.
+                    of_totals = measures & self._valuation.of_totals
                     for each in EVERY_WINDOW:
-                        self._note_changed(dims, each, names & self._valuation.of_totals)
+                        self._note_changed(dims, each, of_totals)
         self._changed = {}
         return anew
 

@@ -8,11 +8,12 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.kpi import parse_dims
 from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
+from streams.rollup.distribution import Names, add_names, split_name
 from streams.rollup.values import WindowSums
 from streams.time import Calendar, Cover, Range, Span, ceil_to, difference
 
@@ -23,6 +24,7 @@ PREVIOUS_FLOW: Final = 2
 PREVIOUS_TAIL: Final = 3
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
 _ALL: Final = RESOLUTIONS.index("all")
+_ALL_TIME: Final = WINDOWS.index("all")
 _ANEW_SHARE: Final = 8
 """With more than one cell in so many changed, summing the windows anew is cheaper than to keep them up to date."""
 
@@ -81,7 +83,8 @@ class Timeline:
         self._calendar = calendar
         self.windows: tuple[WindowCovers, ...] = ()
         self.end_ms: int | None = None
-        self.routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
+        self._routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
+        self._places: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
 
     def moves_at(self, now_ms: int) -> bool:
         """Tell whether windows are others at a new time."""
@@ -108,8 +111,18 @@ class Timeline:
                     moves.append(Move(index, which, added, removed))
         if moves or not self.windows:
             self.windows = windows
-            self.routes = self._make_routes()
+            self._routes, self._places = self._make_routes(), {}
         return moves
+
+    def places(self, resolution: int, start_ms: int) -> tuple[tuple[int, int], ...]:
+        """Return which sums, of which windows, a slice adds to; looked up once a slice, as all series have the same."""
+        slice_ = resolution, start_ms
+        found = self._places.get(slice_)
+        if found is None:
+            routes = self._routes[resolution]
+            found = tuple((window, which) for start, end, window, which in routes if start <= start_ms < end)
+            self._places[slice_] = found
+        return found
 
     def moved_windows(self, moves: Sequence[Move]) -> frozenset[int]:
         """Return the indexes of the windows that moved."""
@@ -133,7 +146,19 @@ class Series:
             owner published is among them, though it may have been taken back since.
     """
 
-    __slots__ = ("_pending", "_present", "cells", "dimensions", "dims", "ever", "grouping", "revisions", "sums")
+    __slots__ = (
+        "_known",
+        "_names",
+        "_pending",
+        "_present",
+        "cells",
+        "dimensions",
+        "dims",
+        "ever",
+        "grouping",
+        "revisions",
+        "sums",
+    )
 
     def __init__(self, dims: str) -> None:
         self.dims = dims
@@ -145,6 +170,8 @@ class Series:
         self._pending: list[Change] = []
         self._present: set[str] = set()
         self.ever: set[str] = set()
+        self._known: set[str] = set()
+        self._names: Names = {}
 
     @property
     def total(self) -> Sums:
@@ -167,6 +194,11 @@ class Series:
                 cell[measure] = cell.get(measure, 0) + delta
         if change.resolution == _ALL:
             self.ever.update(change.delta)
+        # Not of `all` alone: a restored state has nothing there of what was taken back since a window's end.
+        if not self._known.issuperset(change.delta):
+            new = change.delta.keys() - self._known
+            self._known |= new
+            add_names(self._names, new)
         self._pending.append(change)
 
     @property
@@ -176,10 +208,10 @@ class Series:
 
     def forget_changes(self) -> dict[int, set[str]]:
         """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
-        measures = set().union(*(change.delta for change in self._pending))
+        names = set().union(*(change.delta for change in self._pending))
         self._pending = []
-        self._present |= {measure for measure in measures if self.total.get(measure)}
-        return dict.fromkeys(range(len(WINDOWS)), measures)
+        self._present |= {name for name in names if self.total.get(name)}
+        return dict.fromkeys(range(len(WINDOWS)), _measures(names))
 
     def sum_anew(self, timeline: Timeline) -> None:
         """Add up all windows from the cells."""
@@ -200,19 +232,19 @@ class Series:
         if not timeline.windows:
             return {}
         touched: dict[int, set[str]] = {}
-        for resolution, start_ms, delta, _ in pending:
+        for (resolution, start_ms), delta in _merged(pending).items():
             if resolution == _ALL:
-                touched.setdefault(len(WINDOWS) - 1, set()).update(delta)
+                touched.setdefault(_ALL_TIME, set()).update(_measures(delta))
                 if not self._present.issuperset(delta):
-                    new = {measure for measure in delta if self.total.get(measure)} - self._present
+                    new = {name for name in delta if self.total.get(name)} - self._present
                     self._present |= new
                     for window in range(len(WINDOWS)):
-                        touched.setdefault(window, set()).update(new)
+                        touched.setdefault(window, set()).update(_measures(new))
                 continue
-            for start, end, window, which in timeline.routes[resolution]:
-                if start <= start_ms < end:
-                    _add(self.sums[window][which], delta, 1)
-                    touched.setdefault(window, set()).update(delta)
+            measures = _measures(delta)
+            for window, which in timeline.places(resolution, start_ms):
+                _add(self.sums[window][which], delta, 1)
+                touched.setdefault(window, set()).update(measures)
         return touched
 
     def move(self, moves: Sequence[Move]) -> None:
@@ -229,10 +261,11 @@ class Series:
         flow, tail, previous_flow, previous_tail = self.sums[window]
         total, now_s = self.total, (timeline.end_ms or 0) // 1000
         span, previous, _ = timeline.windows[window]
-        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s, {})
+        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s, {}, self._names)
         if previous is None:
             return current, None
-        return current, WindowSums(previous_flow, previous_tail, total, previous.end_ms // 1000, now_s, {})
+        end_s = previous.end_ms // 1000
+        return current, WindowSums(previous_flow, previous_tail, total, end_s, now_s, {}, self._names)
 
     def sum_between(self, start_ms: int, end_ms: int, resolution: str) -> Sums:
         """Add up the cells of one resolution that start in ``[start_ms, end_ms)``."""
@@ -258,6 +291,29 @@ class Series:
             for start, cell in cells.items():
                 if part.start_ms <= start < part.end_ms:
                     _add(sums, cell, sign)
+
+
+def _measures(names: Iterable[str]) -> set[str]:
+    """Return the measures of names; that of a keyed one without its key."""
+    return {split_name(name)[0] for name in names}
+
+
+def _merged(changes: Iterable[Change]) -> dict[tuple[int, int], Sums]:
+    """Add up what cells of the same slice grew by: every log partition tells of its own."""
+    found: dict[tuple[int, int], Sums] = {}
+    own: set[tuple[int, int]] = set()
+    for resolution, start_ms, delta, _ in changes:
+        slice_ = resolution, start_ms
+        sums = found.get(slice_)
+        if sums is None:
+            found[slice_] = delta
+            continue
+        if slice_ not in own:  # a change is never changed in place: it may be what the cells hold
+            sums = found[slice_] = sums.copy()
+            own.add(slice_)
+        for measure, value in delta.items():
+            sums[measure] = sums.get(measure, 0) + value
+    return found
 
 
 def _add(sums: Sums, delta: Sums, sign: int) -> None:

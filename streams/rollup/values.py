@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -10,7 +10,7 @@ from schemas.currencies import exponent
 from schemas.formula import Factor, parse
 from schemas.windows import WINDOWS
 from streams.plan import Plan
-from streams.rollup.distribution import Classes, Keyed, Sums, keyed, lowest, percentile
+from streams.rollup.distribution import Classes, Names, Sizes, Sums, add_names, lowest, percentile, sizes_of
 from streams.rollup.upstream import RollupRules
 
 Number = int | float
@@ -34,6 +34,7 @@ class WindowSums(NamedTuple):
         end_s: End of the interval, in seconds.
         now_s: The present, rounded up to 10 s, in seconds.
         memo: What was found out of these sums once, for several KPIs.
+        names: The names of keyed measures that were ever counted; None: those in these sums.
     """
 
     flow: Sums
@@ -42,13 +43,27 @@ class WindowSums(NamedTuple):
     end_s: int
     now_s: int
     memo: dict[str, Any]
+    names: Names | None = None
 
-    def keyed(self, *, whole: bool) -> Keyed:
-        """Return the keyed measures: of the interval, or of everything until its end."""
-        name = "whole" if whole else "flow"
-        found: Keyed | None = self.memo.get(name)
+    def keys(self, measure: str) -> Iterable[str]:
+        """Return the keys that a measure was ever counted under."""
+        return [key for key, name in self._names().get(measure, {}).items() if name in self.total]
+
+    def keyed(self, measure: str, *, whole: bool) -> Mapping[str, int]:
+        """Return a keyed measure by its keys: of the interval, or of everything until its end."""
+        names = self._names().get(measure, {})
+        if whole:
+            total, tail = self.total, self.tail
+            return {key: total.get(name, 0) - tail.get(name, 0) for key, name in names.items()}
+        flow = self.flow
+        return {key: flow[name] for key, name in names.items() if name in flow}
+
+    def sizes(self, measure: str, *, whole: bool) -> Sizes:
+        """Return the sizes of a measure that is a histogram, with how many there are of each."""
+        name = f"sizes {measure}"  # of one window a histogram is asked for in one way only
+        found: Sizes | None = self.memo.get(name)
         if found is None:
-            found = self.memo[name] = keyed(self.total, self.tail) if whole else keyed(self.flow, {})
+            found = self.memo[name] = sizes_of(self.keyed(measure, whole=whole))
         return found
 
     def classes(self, by: tuple[str, ...], shares: tuple[int, int]) -> Classes:
@@ -56,8 +71,17 @@ class WindowSums(NamedTuple):
         name = f"classes {by}"
         found: Classes | None = self.memo.get(name)
         if found is None:
-            found = self.memo[name] = Classes(self.keyed(whole=True), by, shares)
+            levels = {measure: self.keyed(measure, whole=True) for measure in self._names()}
+            found = self.memo[name] = Classes(levels, by, shares)
         return found
+
+    def _names(self) -> Names:
+        names: Names | None = self.names if self.names is not None else self.memo.get("names")
+        if names is None:
+            names = self.memo["names"] = {}
+            for sums in (self.total, self.tail, self.flow):
+                add_names(names, sums)
+        return names
 
 
 class Computed(NamedTuple):
@@ -158,13 +182,13 @@ class WindowKpi:
         return divide(self._sum(self._numerator, sums) - base, base)
 
     def _percentile(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
-        counts = sums.keyed(whole=self.window == "all").get(self._numerator[0][1][0][1], {})
-        return Computed(percentile(counts, self.kpi.percentile or 50), None, None)
+        sizes = sums.sizes(self._numerator[0][1][0][1], whole=self.window == "all")
+        return Computed(percentile(sizes, self.kpi.percentile or 50), None, None)
 
     def _lowest(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         over, under = (name for _, ((_, name),) in (*self._numerator, *self._denominator))
-        parts = sums.keyed(whole=self.window == "all")
-        found = lowest(parts.get(over, {}), parts.get(under, {}), keyed(sums.total, {}).get(over, {}))
+        whole = self.window == "all"
+        found = lowest(sums.keyed(over, whole=whole), sums.keyed(under, whole=whole), sums.keys(over))
         if found is None:
             return UNKNOWN
         numerator, denominator, label = found
