@@ -8,7 +8,7 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.kpi import parse_dims
@@ -194,11 +194,6 @@ class Series:
                 cell[measure] = cell.get(measure, 0) + delta
         if change.resolution == _ALL:
             self.ever.update(change.delta)
-        # Not of `all` alone: a restored state has nothing there of what was taken back since a window's end.
-        if not self._known.issuperset(change.delta):
-            new = change.delta.keys() - self._known
-            self._known |= new
-            add_names(self._names, new)
         self._pending.append(change)
 
     @property
@@ -210,6 +205,7 @@ class Series:
         """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
         names = set().union(*(change.delta for change in self._pending))
         self._pending = []
+        self._learn(names)
         self._present |= {name for name in names if self.total.get(name)}
         return dict.fromkeys(range(len(WINDOWS)), _measures(names))
 
@@ -228,11 +224,13 @@ class Series:
 
         A measure that was never counted before changes all windows: what is computed from it begins to exist.
         """
-        pending, self._pending = self._pending, []
+        grown, self._pending = _merged(self._pending), []
+        for delta in grown.values():
+            self._learn(delta)
         if not timeline.windows:
             return {}
         touched: dict[int, set[str]] = {}
-        for (resolution, start_ms), delta in _merged(pending).items():
+        for (resolution, start_ms), delta in grown.items():
             if resolution == _ALL:
                 touched.setdefault(_ALL_TIME, set()).update(_measures(delta))
                 if not self._present.issuperset(delta):
@@ -246,6 +244,16 @@ class Series:
                 _add(self.sums[window][which], delta, 1)
                 touched.setdefault(window, set()).update(measures)
         return touched
+
+    def _learn(self, names: Collection[str]) -> None:
+        """Take note of keyed names that are new.
+
+        Not of `all` alone: a restored state has nothing there of what was taken back since a window's end.
+        """
+        if not self._known.issuperset(names):
+            new = set(names) - self._known
+            self._known |= new
+            add_names(self._names, new)
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move the window sums on in time."""
