@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from schemas.errors import StateError
@@ -120,6 +121,20 @@ def test_the_global_series_never_waits_for_others() -> None:
     assert found["leads_created|all|"].numerator == 1
     assert not any("rep=" in key for key in found)
     assert rollup.has_more, "the others have room another time"
+
+
+def test_broken_down_series_are_said_more_rarely_while_behind_and_at_once_when_live() -> None:
+    rules = msgspec.structs.replace(rollup_rules("USD", 1, "wall"), broken_down_every_ms=1_000)
+    rollup = Rollup(0, PLAN, CALENDAR, rules, has_global=True)
+
+    def said(second: int, backlog: int) -> bool:
+        wall_ms = NOW + second * 1_000
+        rollup.take(message(second + 1, second, wall_ms - MINUTE_MS, dims="rep=r", backlog=backlog), wall_ms)
+        return "leads_created|all|rep=r" in values(rollup, wall_ms)
+
+    assert [said(second, 0) for second in range(3)] == [True, True, True]
+    assert [said(second, 10_000) for second in range(3, 12)] == [False] * 7 + [True, False]
+    assert said(12, 0)
 
 
 def test_windows_that_only_time_moves_have_their_turn_where_events_change_more_than_is_ever_said() -> None:
