@@ -25,7 +25,8 @@ from streams.rollup.goal_series import GOALS_KEY, GoalSeries
 from streams.rollup.goals import GROUPING, Goals
 from streams.rollup.marker import MARKER_KEY, Marker, read_marker
 from streams.rollup.restating import Restater
-from streams.rollup.series import Change, Series, Timeline
+from streams.rollup.series import Change, Series
+from streams.rollup.timeline import Timeline
 from streams.rollup.trends import Trend, Trends
 from streams.rollup.upstream import RollupRules, Upstream
 from streams.rollup.valuation import CLASSES, Valuation

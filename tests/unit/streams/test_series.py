@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
-from streams.rollup.series import Change, Series, Timeline, window_covers
+from streams.rollup.series import Change, Series
+from streams.rollup.timeline import Timeline, window_covers
 from tests.unit.streams.rows import CALENDAR, at
 
 NOW = at("2024-10-27 12:00")
