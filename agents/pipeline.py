@@ -41,8 +41,8 @@ _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
 
 _MOST_VALUES: Final = 1_000
 """Values of an owner computed in one go: the loop must not stand still while every window of every series moves."""
-_MOST_LIVE_VALUES: Final = 400
-"""Values of broken-down series in one act while live: the global ones, and the events, soon want their turn again."""
+_MOST_BESIDE_GLOBAL: Final = 400
+"""Values of broken-down series in an act that has global ones: these soon want their turn again."""
 
 Unacknowledged = deque[tuple[int, Any]]
 """Offset and Faust event of messages that are taken but not durable yet, in order."""
@@ -243,12 +243,16 @@ class Pipeline:
 
         Where more changed than there is room for in one act, the owners have it in turn.
         """
-        now_ms, behind, room = wall_ms(), self.is_behind(), _MOST_LIVE_VALUES
+        now_ms, behind = wall_ms(), self.is_behind()
+        has_global = any(rollup.global_waits for rollup in self.rollups.values())
+        room = _MOST_BESIDE_GLOBAL if has_global else 2 * _MOST_VALUES
         for owner, rollup in self._in_turn():
             first = owner not in self._begun
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
-            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES if behind else room)
+            publication = rollup.publication(
+                now_ms, complete=first, most_values=_MOST_VALUES if behind else min(room, _MOST_VALUES)
+            )
             if publication is None:  # before the first event of a replayed history
                 self._published.add(owner)
                 continue

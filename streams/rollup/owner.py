@@ -189,6 +189,11 @@ class Rollup:
         )
 
     @property
+    def global_waits(self) -> bool:
+        """Whether something changed that the global series has not said yet."""
+        return "" in self._changed or self._worklist.has_global
+
+    @property
     def has_more(self) -> bool:
         """Whether the last publication left something for the next that is due."""
         return bool(self._worklist)
