@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -60,8 +60,7 @@ class WindowKpi:
         self._denominator = self._compile(kpi.denominator, plan)
         self._fallback = self._compile(kpi.fallback_denominator, plan)
         self._needs = self._compile(kpi.needs, plan)
-        self._presence = tuple(dict.fromkeys(self._presence_of(name, plan) for name in plan.measure_names(kpi)))
-        self._presence = tuple(name for name in self._presence if name)
+        self._presence = frozenset(self._presence_of(name, plan) for name in plan.measure_names(kpi)) - {""}
         terms = (*self._numerator, *self._denominator, *self._fallback, *self._needs)
         named = {*kpi.class_by, *(name for _, factors in terms for _, name in factors)}
         self.measures = frozenset((*named, *self._presence))
@@ -78,13 +77,13 @@ class WindowKpi:
         if self._fallback:
             yield from (name for _, factors in self._denominator for _, name in factors)
 
-    def exists(self, ever: Container[str]) -> bool:
+    def exists(self, ever: Iterable[str]) -> bool:
         """Tell whether an event of the KPI's measures ever had the series' dimension value.
 
         Args:
             ever: Measures that were ever counted there.
         """
-        return any(count in ever for count in self._presence)
+        return not self._presence.isdisjoint(ever)
 
     def compute(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         """Return the KPI of an interval; ``previous`` is the interval before, which only growth needs."""
