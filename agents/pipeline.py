@@ -41,7 +41,9 @@ _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
 
 _MOST_VALUES: Final = 1_000
-"""Values computed in one go: the event loop must not stand still while every window of every series moves."""
+"""Values of an owner computed in one go: the loop must not stand still while every window of every series moves."""
+_MOST_BESIDE_GLOBAL: Final = 400
+"""Values of broken-down series in an act that has global ones: these soon want their turn again."""
 
 Unacknowledged = deque[tuple[int, Any]]
 """Offset and Faust event of messages that are taken but not durable yet, in order."""
@@ -80,6 +82,7 @@ class Pipeline:
         self._patience_ms = int(settings.pipeline.stale_after)
         self._begun: set[int] = set()
         self._published: set[int] = set()
+        self._turn = 0
         self._frames: dict[int, Unacknowledged] = {}
         self._messages: dict[int, Unacknowledged] = {}
         self._durable: dict[int, int] = {}
@@ -238,13 +241,20 @@ class Pipeline:
             _acknowledge(self._messages.get(owner), position)
 
     async def publications(self, busy: Container[int] = ()) -> AsyncIterator[Publication]:
-        """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed."""
-        now_ms = wall_ms()
-        for owner, rollup in list(self.rollups.items()):
+        """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed.
+
+        Where more changed than there is room for in one act, the owners have it in turn.
+        """
+        now_ms, behind = wall_ms(), self.is_behind()
+        has_global = any(rollup.global_waits for rollup in self.rollups.values())
+        room = _MOST_BESIDE_GLOBAL if has_global else 2 * _MOST_VALUES
+        for owner, rollup in self._in_turn():
             first = owner not in self._begun
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
-            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_VALUES)
+            publication = rollup.publication(
+                now_ms, complete=first, most_values=_MOST_VALUES if behind else min(room, _MOST_VALUES)
+            )
             if publication is None:  # before the first event of a replayed history
                 self._published.add(owner)
                 continue
@@ -253,11 +263,19 @@ class Pipeline:
                 if self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
                     continue
             self._begun.add(owner)
+            room = max(0, room - len(publication.values))
             yield publication
             if rollup.has_more:
                 self.rolled.set()
             else:
                 self._published.add(owner)
+
+    def _in_turn(self) -> list[tuple[int, Rollup]]:
+        """Return the owners, each time beginning with another one."""
+        owners = list(self.rollups.items())
+        self._turn += 1
+        first = self._turn % max(1, len(owners))
+        return owners[first:] + owners[:first]
 
     def histories(self) -> Iterable[History]:
         """Bring the trends of every owner that has published to the present; yields what changed."""

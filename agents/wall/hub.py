@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -14,7 +15,8 @@ from schemas.errors import UnavailableError
 from streams.redis_view import Freshness, Query, RedisReader, Update, entry_order
 
 _POLL_S: Final = 1.0
-_GATHER_S: Final = 0.05
+_GATHER_S: Final = 0.01
+_AT_MOST_EVERY_S: Final = 0.1
 _MOST_PENDING: Final = 5_000
 
 
@@ -39,8 +41,14 @@ class Subscriber:
         self._pending: dict[str, Update] = {}
         self._moments: list[bytes] = []
 
-    def offer(self, freshness: Freshness, entries: list[Update]) -> None:
-        """Take what is new."""
+    def offer(self, freshness: Freshness, entries: list[Update], *, wake: bool = True) -> None:
+        """Take what is new.
+
+        Args:
+            freshness: Of all values.
+            entries: What changed.
+            wake: Whether how fresh they are is worth an event even if nothing of it was asked for.
+        """
         self.freshness = freshness
         for entry in entries:
             kpi, window, dims = entry.key.split("|", 2)
@@ -48,7 +56,8 @@ class Subscriber:
                 self._pending[entry.key] = entry
         if len(self._pending) > _MOST_PENDING:
             self.ask_snapshot()
-        self.wake.set()
+        if wake or self._pending or self.reset:
+            self.wake.set()
 
     def celebrate(self, moments: Iterable[bytes]) -> None:
         """Take moments worth celebrating."""
@@ -87,6 +96,7 @@ class Hub:
         self._news = asyncio.Event()
         self._last_id = ""
         self._shown: Freshness | None = None
+        self._said_s = 0.0
         self._moments = RecentMoments()
 
     @asynccontextmanager
@@ -113,12 +123,14 @@ class Hub:
         self._last_id = ""
         try:
             while True:
+                began_s = time.monotonic()
                 self._news.clear()
                 await self._poll()
                 try:
                     async with asyncio.timeout(_POLL_S):
                         await self._news.wait()
-                    await asyncio.sleep(_GATHER_S)  # the other owners write in the same moment
+                    # The other owners write in the same moment.
+                    await asyncio.sleep(max(_GATHER_S, began_s + _AT_MOST_EVERY_S - time.monotonic()))
                 except TimeoutError:
                     pass  # how fresh the values are changes by itself
         finally:
@@ -138,14 +150,21 @@ class Hub:
             self._show_silence()
             return
         self._last_id = updates.last_id
+        is_news = _differ(self._shown, updates.freshness) and self._is_time_to_say(updates.freshness)
         moments = self._moments.take(updates.moments, updates.freshness.now_ms)
         for subscriber in self._subscribers:
             subscriber.celebrate(moments)
             if updates.gap:
                 subscriber.ask_snapshot()
-            elif updates.entries or _differ(self._shown, updates.freshness) or subscriber.reset:
-                subscriber.offer(updates.freshness, updates.entries)
-        self._shown = updates.freshness
+            elif updates.entries or is_news or subscriber.reset:
+                subscriber.offer(updates.freshness, updates.entries, wake=is_news)
+        if is_news:
+            self._shown, self._said_s = updates.freshness, time.monotonic()
+
+    def _is_time_to_say(self, freshness: Freshness) -> bool:
+        """Tell whether to say how fresh the values are: it changes with every write, so once a second will do."""
+        is_other = self._shown is None or self._shown.quality != freshness.quality
+        return is_other or time.monotonic() - self._said_s >= _POLL_S
 
     def _show_silence(self) -> None:
         """Redis is away: what is shown is stale, as nobody knows what has become of it."""

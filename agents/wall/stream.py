@@ -1,4 +1,8 @@
-"""``GET /api/v1/stream``: server-sent events, a snapshot and then at most one delta a second."""
+"""``GET /api/v1/stream``: server-sent events, a snapshot and then deltas.
+
+The wall gets at most one a second, which is as often as people can follow; those who ask for series get what changes
+soon.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,8 @@ from schemas.playlist import Page
 from schemas.settings import Settings
 from streams.redis_view import Freshness, Query, RedisReader, as_stale
 
-_EVERY_S: Final = 1.0
+_WALL_EVERY_S: Final = 1.0
+_EVERY_S: Final = 0.1
 _COMMENT_EVERY_S: Final = 15.0
 _HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -61,11 +66,12 @@ class Stream:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Send events until the client goes."""
         query = self._query(request)
+        every_s = _WALL_EVERY_S if parse_flag(request.query, "wall") else _EVERY_S
         response = web.StreamResponse(headers=_HEADERS)
         async with self._hub.subscribed(query) as subscriber:
             await response.prepare(request)
             await response.write(b"retry: 2000\n\n")
-            await self._send_for_ever(response, subscriber)
+            await self._send_for_ever(response, subscriber, every_s)
         return response
 
     def _query(self, request: web.Request) -> Query:
@@ -75,10 +81,10 @@ class Stream:
         window = parse_window(request)
         return query_of(self._pages if window is None else over_window(self._pages, window))
 
-    async def _send_for_ever(self, response: web.StreamResponse, subscriber: Subscriber) -> None:
+    async def _send_for_ever(self, response: web.StreamResponse, subscriber: Subscriber, every_s: float) -> None:
         while True:
             await response.write(await self._next_event(subscriber) + _moments(subscriber))
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(every_s)
             while not subscriber.wake.is_set():
                 try:
                     async with asyncio.timeout(_COMMENT_EVERY_S):

@@ -47,7 +47,7 @@ def groups_of(
     sums = _sums(next(iter(whole.readings.values())), series, calendar, resolution)
     if kpi.percentile is not None:
         reading = next(iter(whole.readings.values()))
-        return _values(kpi.percentile, keyed(sums, {}).get(reading.stored, {}))
+        return _values(kpi.percentile, keyed(sums).get(reading.stored, {}))
     if kpi.lowest:
         return _stages(value, whole, sums)
     return _classes(kpi, value, whole, sums, shares, values) if kpi.class_of else None
@@ -80,7 +80,7 @@ def _values(rank: int, counts: Mapping[str, int]) -> Groups:
 
 
 def _stages(value: KpiValue, whole: Anatomy, sums: Sums) -> Groups:
-    parts = keyed(sums, {})
+    parts = keyed(sums)
     over, under = (reading.stored for reading in whole.readings.values())
     names = sorted({*parts.get(over, {}), *parts.get(under, {})})
     groups = []
@@ -100,7 +100,7 @@ def _classes(
     shares: tuple[int, int],
     values: Mapping[str, Published],
 ) -> Groups:
-    split = Classes(keyed(sums, {}), kpi.class_by, shares)
+    split = Classes(keyed(sums), kpi.class_by, shares)
     shown = (*kpi.class_by, *(reading.stored for reading in whole.readings.values()))
     mine = value.dimensions.get(kpi.class_of)
     groups = []

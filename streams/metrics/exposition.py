@@ -61,10 +61,14 @@ class Family(msgspec.Struct):
     header: str
     samples: dict[int, dict[str, int | float | str]] = {}
 
-    def line(self, labels: Mapping[str, str], place: int) -> Line:
-        """Return where the sample with these labels is kept."""
-        pairs = ",".join(label_pair(name, value) for name, value in labels.items())
+    def line(self, pairs: str, place: int) -> Line:
+        """Return where the sample with these labels, as :func:`label_pairs` writes them, is kept."""
         return self.samples.setdefault(place, {}), f"{self.name}{{{pairs}}} "
+
+
+def label_pairs(labels: Mapping[str, str]) -> str:
+    """Write labels and their values."""
+    return ",".join(label_pair(name, value) for name, value in labels.items())
 
 
 def label_pair(name: str, value: str) -> str:

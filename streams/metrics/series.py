@@ -1,8 +1,12 @@
-"""The last value of every series that this worker shows, as lines that wait for their number."""
+"""The last value of every series that this worker shows, as lines that wait for their number.
+
+Values only replace each other until somebody asks: most are superseded before the next scrape.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from schemas.alerts import AlertStatus
 from schemas.catalogue import Kpi
@@ -16,12 +20,22 @@ from streams.metrics.exposition import (
     drop,
     family,
     label_pair,
+    label_pairs,
     place_of,
     put,
     render_families,
 )
 from streams.metrics.names import ALERT_METRICS, MetricFacts, kpi_facts
 from streams.publication import Publication
+
+
+class _Metrics(NamedTuple):
+    """The metrics of one KPI under some dimensions: value, value before, numerator and denominator, rank."""
+
+    of_value: Family
+    of_previous: Family | None
+    of_parts: tuple[Family, ...]
+    of_rank: Family | None
 
 
 class SeriesStore:
@@ -34,6 +48,8 @@ class SeriesStore:
     def __init__(self, catalogue: Iterable[Kpi]) -> None:
         self._catalogue = {kpi.name: kpi for kpi in catalogue}
         self._families: dict[str, Family] = {}
+        self._metrics: dict[tuple[str, ...], _Metrics] = {}
+        self._unwritten: dict[int, dict[str, KpiValue]] = {}
         self._lines: dict[int, dict[str, tuple[Line, ...]]] = {}
         self._alert_lines: dict[int, dict[str, tuple[Line, ...]]] = {}
 
@@ -43,24 +59,17 @@ class SeriesStore:
         Raises:
             CatalogueError: A value of a KPI that is not in the catalogue.
         """
-        known = self._lines.setdefault(publication.owner, {})
+        unwritten = self._unwritten.setdefault(publication.owner, {})
         if publication.complete:
+            known = self._lines.get(publication.owner, {})
             present = {published.key for published in publication.values}
             for key in [key for key in known if key not in present]:
                 drop(known.pop(key))
+            unwritten.clear()
         for published in publication.values:
-            kpi = self._catalogue.get(published.kpi)
-            if kpi is None:
+            if published.kpi not in self._catalogue:
                 raise CatalogueError(f"metrics: a value of {published.kpi}, which is not in the catalogue")
-            key = published.key
-            lines = known.get(key)
-            if lines is not None and not _has_labels(lines, kpi, published.value):
-                drop(known.pop(key))
-                lines = None
-            if lines is None:
-                lines = known[key] = tuple(self._new_lines(kpi, published.value))
-            for line, number in zip(lines, _numbers(kpi, published.value), strict=True):
-                put(line, number)
+            unwritten[published.key] = published.value
 
     def take_status(self, owner: int, series: str, statuses: Sequence[AlertStatus]) -> None:
         """Take over what an alert knows of one series, one status a window."""
@@ -72,33 +81,63 @@ class SeriesStore:
 
     def forget(self, owner: int) -> None:
         """Drop everything of an owner."""
+        self._unwritten.pop(owner, None)
         for table in (self._lines, self._alert_lines):
             for lines in table.pop(owner, {}).values():
                 drop(lines)
 
     def render(self, limit: int) -> tuple[str, int]:
         """Return at most ``limit`` samples as text, and how many were left out."""
+        for owner, unwritten in self._unwritten.items():
+            known = self._lines.setdefault(owner, {})
+            for key, value in unwritten.items():
+                self._write(known, key, value)
+            unwritten.clear()
         return render_families(self._families.values(), limit)
+
+    def _write(self, known: dict[str, tuple[Line, ...]], key: str, value: KpiValue) -> None:
+        kpi = self._catalogue[value.kpi]
+        lines = known.get(key)
+        if lines is not None and not _has_labels(lines, kpi, value):
+            drop(known.pop(key))
+            lines = None
+        if lines is None:
+            lines = known[key] = tuple(self._new_lines(kpi, value))
+        for line, number in zip(lines, _numbers(kpi, value), strict=True):
+            put(line, number)
 
     def _new_lines(self, kpi: Kpi, value: KpiValue) -> Iterator[Line]:
         """Make the lines of a series, in the order in which ``_numbers`` gives its numbers."""
         dimensions = tuple(value.dimensions)
-        facts = kpi_facts(kpi, dimensions)
+        of_value, of_previous, of_parts, of_rank = self._metrics_of(kpi, dimensions)
         labels = {
             "window": value.window,
             **_own_labels(kpi, value),
             **{name: value.dimensions[name] for name in sorted(dimensions)},
         }
         shown = place_of(value.window, dimensions=len(dimensions), part=False)
-        yield self._family(metric_name(kpi, dimensions), facts).line(labels, shown)
-        if _has_previous(value):
-            yield self._family(previous_name(kpi), facts).line(labels, shown)
-        if has_parts(kpi):
+        text = label_pairs(labels)
+        yield of_value.line(text, shown)
+        if of_previous is not None and _has_previous(value):
+            yield of_previous.line(text, shown)
+        if of_parts:
             place = place_of(value.window, dimensions=len(dimensions), part=True)
-            for name in part_names(kpi, dimensions):
-                yield self._family(name, facts).line(labels, place)
-        if kpi.ranked:
-            yield self._family(rank_name(kpi, dimensions), facts).line(labels, shown)
+            yield from (part.line(text, place) for part in of_parts)
+        if of_rank is not None:
+            yield of_rank.line(text, shown)
+
+    def _metrics_of(self, kpi: Kpi, dimensions: tuple[str, ...]) -> _Metrics:
+        """Return the metrics of a KPI under these dimensions; looked up once, as there are thousands of series."""
+        found = self._metrics.get((kpi.name, *dimensions))
+        if found is None:
+            facts = kpi_facts(kpi, dimensions)
+            found = self._metrics[kpi.name, *dimensions] = _Metrics(
+                self._family(metric_name(kpi, dimensions), facts),
+                self._family(previous_name(kpi), facts) if not dimensions else None,
+                tuple(self._family(name, facts) for name in part_names(kpi, dimensions) if has_parts(kpi)),
+                self._family(rank_name(kpi, dimensions), facts) if kpi.ranked else None,
+            )
+        return found
 
     def _new_alert_lines(self, dimensions: Mapping[str, str], statuses: Sequence[AlertStatus]) -> Iterator[Line]:
         """Make the lines of a series' alert, in the order in which ``_alert_numbers`` gives its numbers."""
@@ -108,7 +147,7 @@ class SeriesStore:
             facts = {metric + ending: MetricFacts(text, "gauge", (*label_names, *dimensions))}
             for status in statuses if "window" in label_names else statuses[:1]:
                 own = {"window": status.window} if "window" in label_names else {"alert": status.alert}
-                yield self._family(metric + ending, facts).line({**own, **dimensions}, place)
+                yield self._family(metric + ending, facts).line(label_pairs({**own, **dimensions}), place)
 
     def _family(self, name: str, facts: Mapping[str, MetricFacts]) -> Family:
         if name not in self._families:

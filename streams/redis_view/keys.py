@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.kpi import unescape
@@ -57,23 +58,23 @@ class Keys(NamedTuple):
 
 
 class SeriesKey(NamedTuple):
-    """The parts of ``kpi|window|dims``."""
+    """The parts of ``kpi|window|dims``, and where the series lies in Redis.
+
+    Args:
+        kpi: Name of the KPI.
+        window: Name of the window.
+        dims: Dimension part; empty for the global series.
+        field: In the hash of its window.
+        ranking: KPI, dimension and window, for a series of exactly one dimension; else None.
+        member: The value of that dimension; else empty.
+    """
 
     kpi: str
     window: str
     dims: str
-
-    @property
-    def field(self) -> str:
-        """Its field in the hash of its window."""
-        return f"{self.kpi}|{self.dims}"
-
-    def ranked(self) -> tuple[str, str] | None:
-        """Dimension and its value, for a series of exactly one dimension; else None."""
-        if not self.dims or "," in self.dims:
-            return None
-        dimension, _, value = self.dims.partition("=")
-        return dimension, unescape(value)
+    field: str
+    ranking: tuple[str, str, str] | None
+    member: str
 
 
 class PointKey(NamedTuple):
@@ -90,7 +91,12 @@ class PointKey(NamedTuple):
         return f"{self.dims}|{iso(self.start_ms)}"
 
 
+@lru_cache(maxsize=1 << 17)
 def split_key(key: str) -> SeriesKey:
-    """Take ``kpi|window|dims`` apart."""
+    """Take ``kpi|window|dims`` apart: once a series, not once a value."""
     kpi, window, dims = key.split("|", 2)
-    return SeriesKey(kpi, window, dims)
+    ranking, member = None, ""
+    if dims and "," not in dims:
+        dimension, _, value = dims.partition("=")
+        ranking, member = (kpi, dimension, window), unescape(value)
+    return SeriesKey(kpi, window, dims, f"{kpi}|{dims}", ranking, member)

@@ -46,6 +46,11 @@ class Ledger(Generic[Key, Value]):
         """Take out the entries that are not among these."""
         self.drop([key for key in self.entries if key not in keys])
 
+    @property
+    def has_untold(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self._changed or self._gone)
+
     def take(self) -> Untold[Key]:
         """Take out what is to be told."""
         untold = Untold(frozenset(self._changed), frozenset(self._gone))

@@ -1,7 +1,7 @@
 """The one write of an owner, as a script that Redis runs atomically.
 
 ``KEYS``: meta, the stream of updates, then whatever the operations touch, by number. ``ARGV``: the header in the order
-of :data:`HEADER`, then operations, each a letter and its arguments:
+of :data:`HEADER`, then one MessagePack array of operations, each a letter and its arguments:
 
 ====== =========================== =====================================================================
 letter arguments                   meaning
@@ -61,13 +61,21 @@ if stored then
 end
 if not complete and stored ~= expected then return {'missing', stored or ''} end
 
-local cursor = 12
+local todo, cursor = cmsgpack.unpack(ARGV[13]), 0
 local function take()
   cursor = cursor + 1
-  return ARGV[cursor]
+  return todo[cursor]
 end
 local function key()
-  return KEYS[tonumber(take())]
+  return KEYS[take()]
+end
+local function call(command, name, count)
+  local last = cursor + count
+  while cursor < last do  -- in parts, as Lua has no room for any number of arguments; a part never ends within a pair
+    local upto = math.min(cursor + 4000, last)
+    redis.call(command, name, unpack(todo, cursor + 1, upto))
+    cursor = upto
+  end
 end
 
 local letter, alive = take(), {}
@@ -87,15 +95,17 @@ for _, name in ipairs(alive) do redis.call('PEXPIRE', name, ttl) end
 while letter do
   local name = key()
   if letter == 'V' then
-    local window, count = take(), tonumber(take())
-    for _ = 1, count do
-      local field, value = take(), take()
-      if not complete or redis.call('HGET', name, field) ~= value then
-        local bar = string.find(field, '|', 1, true)
-        local series = string.sub(field, 1, bar) .. window .. string.sub(field, bar)
-        redis.call('HSET', name, field, value)
-        redis.call('XADD', updates, 'MAXLEN', '~', length, '*', 'key', series, 'value', value)
-      end
+    local window, count = take(), take()
+    local news = {}
+    for at = cursor + 1, cursor + 2 * count, 2 do
+      if not complete or redis.call('HGET', name, todo[at]) ~= todo[at + 1] then news[#news + 1] = at end
+    end
+    call('HSET', name, 2 * count)
+    for _, at in ipairs(news) do
+      local field = todo[at]
+      local bar = string.find(field, '|', 1, true)
+      local series = string.sub(field, 1, bar) .. window .. string.sub(field, bar)
+      redis.call('XADD', updates, 'MAXLEN', '~', length, '*', 'key', series, 'value', todo[at + 1])
     end
   elseif letter == 'L' then
     redis.call('RPUSH', name, take())
@@ -106,19 +116,15 @@ while letter do
       if string.match(field, '[^|]*$') < oldest then redis.call('HDEL', name, field) end
     end
   else
-    local count = tonumber(take())
-    for _ = 1, count do
-      if letter == 'Z' then
-        local score = take()
-        redis.call('ZADD', name, score, take())
-      elseif letter == 'H' then
-        local field = take()
-        redis.call('HSET', name, field, take())
-      elseif letter == 'D' then
-        redis.call('HDEL', name, take())
-      else
-        redis.call('ZREM', name, take())
-      end
+    local count = take()
+    if letter == 'Z' then
+      call('ZADD', name, 2 * count)
+    elseif letter == 'H' then
+      call('HSET', name, 2 * count)
+    elseif letter == 'D' then
+      call('HDEL', name, count)
+    else
+      call('ZREM', name, count)
     end
   end
   redis.call('PEXPIRE', name, ttl)

@@ -1,8 +1,9 @@
-"""The sink to Redis: coalesces what comes in, writes it on a tick, and repairs the view when Redis has lost it."""
+"""The sink to Redis: coalesces what comes in, writes it soon, and repairs the view when Redis has lost it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,6 @@ from streams.redis_view.snapshot import OwnerSnapshot
 from streams.redis_view.writer import OwnerWriter
 
 _LOG: Final = logging.getLogger(__name__)
-_GATHER_S: Final = 0.02
 _AT_ONCE: Final = 4
 
 
@@ -36,13 +36,14 @@ class RedisSink:
     whole with the next tick.
 
     Args:
-        settings: ``[redis]`` and ``time.tick``.
+        settings: ``[redis]``, ``time.tick`` and ``pipeline.emit_interval``, the least time between two writes.
         now_ms: Wall clock, UTC milliseconds.
     """
 
     def __init__(self, settings: Settings, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
         self._settings = settings.redis
         self._tick_s = settings.time.tick / 1_000
+        self._interval_s = min(settings.pipeline.emit_interval, settings.time.tick) / 1_000
         self._client = connect(settings.redis.url)
         self._script = self._client.register_script(WRITE)
         self._now_ms = now_ms
@@ -96,21 +97,26 @@ class RedisSink:
         self._writers.pop(owner, None)
 
     async def run(self) -> None:
-        """Write once a tick, sooner when the last write was longer ago than that; until cancelled."""
+        """Write what is new as soon as it is there, and once a tick that we are alive; until cancelled."""
+        alive_s = 0.0
         while True:
             started = time.monotonic()
+            is_due = started - alive_s >= self._tick_s
             self._news.clear()
-            await self.flush()
-            await asyncio.sleep(max(0.0, started + self._tick_s - time.monotonic() - _GATHER_S))
-            try:
-                async with asyncio.timeout(self._tick_s / 10):  # wait_for may swallow a cancellation before Python 3.12
+            taken = await self.flush(everybody=is_due)
+            alive_s = started if is_due else alive_s
+            interval_s = self._interval_s if taken else self._tick_s
+            await asyncio.sleep(max(0.0, started + interval_s - time.monotonic()))
+            with contextlib.suppress(TimeoutError):  # nothing is new, but that we are alive is
+                async with asyncio.timeout(max(0.0, alive_s + self._tick_s - time.monotonic())):
                     await self._news.wait()
-            except TimeoutError:
-                continue  # nothing is new, but that we are alive is
-            await asyncio.sleep(_GATHER_S)  # the other owners publish in the same moment
 
-    async def flush(self) -> bool:
-        """Write all that is pending now; whether Redis took it."""
+    async def flush(self, *, everybody: bool = True) -> bool:
+        """Write all that is pending now; whether Redis took it.
+
+        Args:
+            everybody: Also say of owners who have nothing new that they are alive.
+        """
         async with self._one_flush:
             slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -118,8 +124,9 @@ class RedisSink:
                 async with slots:
                     return await writer.write(self._script)
 
+            writers = [writer for writer in self._writers.values() if everybody or writer.snapshot.has_news]
             try:
-                done = await asyncio.gather(*map(write, tuple(self._writers.values())), return_exceptions=True)
+                done = await asyncio.gather(*map(write, writers), return_exceptions=True)
                 failed = next((result for result in done if isinstance(result, BaseException)), None)
                 if failed is not None:
                     raise failed

@@ -87,6 +87,11 @@ class OwnerSnapshot:
         """
         return self.outdated is not None and self._head is not None and self._head[:2] >= self.outdated
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything that Redis has not got yet."""
+        return self.values.has_untold or self.points.has_untold
+
     def take_history(self, history: History) -> None:
         """Coalesce points of history; those that are older than what is held already are dropped."""
         if self._is_old(history):

@@ -183,9 +183,5 @@ def _one_a_hash(snapshot: OwnerSnapshot) -> _Probes:
 
 
 def _one_a_ranking(entries: Iterable[tuple[str, Entry]]) -> tuple[SeriesKey, ...]:
-    found = {}
-    for series in (split_key(key) for key, entry in entries if entry.score is not None):
-        ranked = series.ranked()
-        if ranked is not None:
-            found[series.kpi, ranked[0], series.window] = series
-    return tuple(found.values())
+    scored = (split_key(key) for key, entry in entries if entry.score is not None)
+    return tuple({series.ranking: series for series in scored if series.ranking is not None}.values())

@@ -112,13 +112,10 @@ class RollupCells:
 
 def _difference(known: Mapping[str, int], update: CellUpdate) -> dict[str, int]:
     """Return only what differs: a KPI whose measures did not change need not be computed."""
-    delta: dict[str, int] = {}
-    for name, value in update.sums.items():
-        more = value - known.get(name, 0)
-        if more:
-            delta[name] = more
-    if update.whole:
-        delta.update({name: -value for name, value in known.items() if name not in update.sums})
+    sums = update.sums
+    delta = {name: value - known.get(name, 0) for name, value in sums.items() if value != known.get(name, 0)}
+    if update.whole and not known.keys() <= sums.keys():
+        delta.update({name: -value for name, value in known.items() if name not in sums})
     return delta
 
 

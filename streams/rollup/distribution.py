@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from streams.time import class_value
 
@@ -11,29 +12,51 @@ Keyed = Mapping[str, Mapping[str, int]]
 """Keyed measure -> key -> sum."""
 
 
-def keyed(held: Sums, later: Sums) -> Keyed:
-    """Sort out the keyed measures of what is held less what came later; one pass for all of them."""
+Sizes = Sequence[tuple[int, int]]
+"""Size classes in ascending order, with how many values each has."""
+
+
+@lru_cache(maxsize=1 << 16)
+def split_name(name: str) -> tuple[str, str]:
+    """Return measure and key (empty: it has none); some thousand names are asked for all the time."""
+    measure, _, key = name.partition("#")
+    return measure, key
+
+
+Names = dict[str, dict[str, str]]
+"""Keyed measure -> key -> the name they are kept under."""
+
+
+def add_names(names: Names, new: Iterable[str]) -> None:
+    """Add those of some names that are of keyed measures."""
+    for name in new:
+        if "#" in name:
+            measure, key = split_name(name)
+            names.setdefault(measure, {})[key] = name
+
+
+def keyed(held: Sums) -> Keyed:
+    """Sort out the keyed measures of what is held."""
     found: dict[str, dict[str, int]] = {}
     for name, count in held.items():
         if "#" in name:
-            measure, _, key = name.partition("#")
+            measure, key = split_name(name)
             found.setdefault(measure, {})[key] = count
-    for name, count in later.items():
-        if "#" in name:
-            measure, _, key = name.partition("#")
-            of_measure = found.setdefault(measure, {})
-            of_measure[key] = of_measure.get(key, 0) - count
     return found
 
 
-def percentile(counts: Mapping[str, int], rank: int) -> int | None:
+def sizes_of(counts: Mapping[str, int]) -> Sizes:
+    """Return the size classes that have values, from what a histogram counts by the class's number."""
+    return sorted((int(size), count) for size, count in counts.items() if count > 0)
+
+
+def percentile(sizes: Sizes, rank: int) -> int | None:
     """Return the nearest rank: the smallest value that at least ``rank`` per cent of the values do not exceed.
 
     Args:
-        counts: Size class -> how many values it has.
+        sizes: Size classes, as :func:`sizes_of` returns them.
         rank: Per cent.
     """
-    sizes = sorted((int(size), count) for size, count in counts.items() if count > 0)
     wanted = -(-sum(count for _, count in sizes) * rank // 100)
     passed = 0
     for size, count in sizes:

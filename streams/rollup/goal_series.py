@@ -18,7 +18,8 @@ from schemas.wire import body_of
 from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
 from streams.rollup.goals import GROUPING, PREFIX, GoalKey, Goals
-from streams.rollup.series import Change, Series, Timeline
+from streams.rollup.series import Change, Series
+from streams.rollup.timeline import Timeline
 from streams.rollup.values import UNKNOWN
 
 GOALS_KEY: Final = b"goals"

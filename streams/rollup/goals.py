@@ -17,7 +17,8 @@ from schemas.kpi import Unit, dims_key, parse_dims
 from schemas.windows import WINDOWS
 from streams.fold.goals import PREFIX, Goal, goal_of
 from streams.plan import Plan
-from streams.rollup.series import Series, Timeline
+from streams.rollup.series import Series
+from streams.rollup.timeline import Timeline
 from streams.rollup.upstream import RollupRules
 from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi, divide, scale_of
 from streams.time import Calendar

@@ -25,7 +25,8 @@ from streams.rollup.goal_series import GOALS_KEY, GoalSeries
 from streams.rollup.goals import GROUPING, Goals
 from streams.rollup.marker import MARKER_KEY, Marker, read_marker
 from streams.rollup.restating import Restater
-from streams.rollup.series import Change, Series, Timeline
+from streams.rollup.series import Change, Series
+from streams.rollup.timeline import Timeline
 from streams.rollup.trends import Trend, Trends
 from streams.rollup.upstream import RollupRules, Upstream
 from streams.rollup.valuation import CLASSES, Valuation
@@ -146,7 +147,8 @@ class Rollup:
         Args:
             wall_ms: Wall clock.
             complete: Begin to return every series, changed or not.
-            most_values: Stop after about so many values; the rest comes with the next calls (see :attr:`has_more`).
+            most_values: Stop after about so many values; the rest comes with the next calls (see :attr:`has_more`). The
+                global series does not count: it never waits for others.
 
         Returns:
             None before there is anything to say.
@@ -162,8 +164,14 @@ class Rollup:
         stamp = Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
         self._worklist.release(wall_ms)
         values: list[Published] = []
-        while self._worklist and (most_values is None or len(values) < most_values):
+        of_global = 0
+        while self._worklist:
+            is_global = self._worklist.has_global
+            if not is_global and most_values is not None and len(values) - of_global >= most_values:
+                break
             values += self._valuation.of_series(self._worklist.take(), stamp)
+            if is_global:
+                of_global = len(values)
         if not self._worklist:
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values else None
@@ -179,6 +187,11 @@ class Rollup:
             complete,
             produced_ms,
         )
+
+    @property
+    def global_waits(self) -> bool:
+        """Whether something changed that the global series has not said yet."""
+        return "" in self._changed or self._worklist.has_global
 
     @property
     def has_more(self) -> bool:
@@ -267,12 +280,12 @@ class Rollup:
             else:
                 changed = series.settle(self._timeline)
             for window, measures in changed.items():
-                names = {measure.partition("#")[0] for measure in measures}
-                self._note_changed(dims, window, names)
+                self._note_changed(dims, window, measures)
                 if window == _ALL_TIME:
                     # What stands at a window's end is a total: a change from before all windows changes it as well.
+                    of_totals = measures & self._valuation.of_totals
                     for each in EVERY_WINDOW:
-                        self._note_changed(dims, each, names & self._valuation.of_totals)
+                        self._note_changed(dims, each, of_totals)
         self._changed = {}
         return anew
 

@@ -15,7 +15,8 @@ from schemas.rows import EVENT_TYPES
 from schemas.windows import RESOLUTIONS, TO_DATE, WINDOWS
 from schemas.wire import Restated
 from streams.rollup.series import Series, Sums
-from streams.rollup.values import Computed, KpisOfWindows, WindowKpi, WindowSums
+from streams.rollup.sums import WindowSums
+from streams.rollup.values import Computed, KpisOfWindows, WindowKpi
 from streams.time import Calendar, Span, iso
 
 _DAY: Final = RESOLUTIONS.index("1d")

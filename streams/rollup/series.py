@@ -8,48 +8,22 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.kpi import parse_dims
-from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
-from streams.rollup.values import WindowSums
-from streams.time import Calendar, Cover, Range, Span, ceil_to, difference
+from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOWS
+from streams.rollup.distribution import Names, add_names, split_name
+from streams.rollup.sums import WindowSums
+from streams.rollup.timeline import Move, Timeline
+from streams.time import Cover, Range
 
 Sums = dict[str, int]
-FLOW: Final = 0
-TAIL: Final = 1
-PREVIOUS_FLOW: Final = 2
-PREVIOUS_TAIL: Final = 3
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
 _ALL: Final = RESOLUTIONS.index("all")
+_ALL_TIME: Final = WINDOWS.index("all")
 _ANEW_SHARE: Final = 8
 """With more than one cell in so many changed, summing the windows anew is cheaper than to keep them up to date."""
-
-
-class WindowCovers(NamedTuple):
-    """The intervals of one window at one time, and which slices make up each of its four sums."""
-
-    span: Span
-    previous: Span | None
-    covers: tuple[Cover, Cover, Cover, Cover]
-
-
-def window_covers(calendar: Calendar, window: str, now_ms: int) -> WindowCovers:
-    """Return the intervals and covers of a window whose end of counting is ``now_ms``."""
-    resolution = WINDOW_RESOLUTION[window]
-    span, previous = calendar.window(window, now_ms), calendar.previous(window, now_ms)
-    flow = () if window == "all" else calendar.cover(span, resolution)
-    return WindowCovers(
-        span,
-        previous,
-        (
-            flow,
-            calendar.tail(span.end_ms, resolution),
-            calendar.cover(previous, resolution) if previous else (),
-            calendar.tail(previous.end_ms, resolution) if previous else (),
-        ),
-    )
 
 
 class Change(NamedTuple):
@@ -61,70 +35,6 @@ class Change(NamedTuple):
     fence: int = -1
 
 
-class Move(NamedTuple):
-    """How one of a window's sums moves with time: ranges of slices that come in and that go out."""
-
-    window: int
-    which: int
-    added: Sequence[Range]
-    removed: Sequence[Range]
-
-
-class Timeline:
-    """The windows of all series at one time; moves them on together.
-
-    Args:
-        calendar: Days and periods of the business zone.
-    """
-
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
-        self.windows: tuple[WindowCovers, ...] = ()
-        self.end_ms: int | None = None
-        self.routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
-
-    def moves_at(self, now_ms: int) -> bool:
-        """Tell whether windows are others at a new time."""
-        return ceil_to(now_ms, _LENGTH_MS[0]) != self.end_ms
-
-    def advance(self, now_ms: int) -> list[Move]:
-        """Move all windows to a new time; returns how sums have to move (everything, the first time).
-
-        Windows end at multiples of the finest resolution, so in between there is nothing to do.
-        """
-        end_ms = ceil_to(now_ms, _LENGTH_MS[0])
-        if end_ms == self.end_ms:
-            return []
-        self.end_ms = end_ms
-        windows = tuple(window_covers(self._calendar, window, now_ms) for window in WINDOWS)
-        moves: list[Move] = []
-        for index, new in enumerate(windows):
-            old = self.windows[index].covers if self.windows else ((), (), (), ())
-            if self.windows and new == self.windows[index]:
-                continue
-            for which in range(4):
-                added, removed = difference(new.covers[which], old[which]), difference(old[which], new.covers[which])
-                if added or removed or which == FLOW:
-                    moves.append(Move(index, which, added, removed))
-        if moves or not self.windows:
-            self.windows = windows
-            self.routes = self._make_routes()
-        return moves
-
-    def moved_windows(self, moves: Sequence[Move]) -> frozenset[int]:
-        """Return the indexes of the windows that moved."""
-        return frozenset(move.window for move in moves)
-
-    def _make_routes(self) -> tuple[tuple[tuple[int, int, int, int], ...], ...]:
-        """Per resolution: ``(start, end, window, which)`` of every range that a cell of it may lie in."""
-        routes: list[list[tuple[int, int, int, int]]] = [[] for _ in RESOLUTIONS]
-        for index, window in enumerate(self.windows):
-            for which, cover in enumerate(window.covers):
-                for resolution, start, end in cover:
-                    routes[RESOLUTIONS.index(resolution)].append((start, end, index, which))
-        return tuple(tuple(route) for route in routes)
-
-
 class Series:
     """One dimension key: its cells added up over the log partitions, and its window sums.
 
@@ -133,7 +43,19 @@ class Series:
             owner published is among them, though it may have been taken back since.
     """
 
-    __slots__ = ("_pending", "_present", "cells", "dimensions", "dims", "ever", "grouping", "revisions", "sums")
+    __slots__ = (
+        "_known",
+        "_names",
+        "_pending",
+        "_present",
+        "cells",
+        "dimensions",
+        "dims",
+        "ever",
+        "grouping",
+        "revisions",
+        "sums",
+    )
 
     def __init__(self, dims: str) -> None:
         self.dims = dims
@@ -145,6 +67,8 @@ class Series:
         self._pending: list[Change] = []
         self._present: set[str] = set()
         self.ever: set[str] = set()
+        self._known: set[str] = set()
+        self._names: Names = {}
 
     @property
     def total(self) -> Sums:
@@ -176,10 +100,11 @@ class Series:
 
     def forget_changes(self) -> dict[int, set[str]]:
         """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
-        measures = set().union(*(change.delta for change in self._pending))
+        names = set().union(*(change.delta for change in self._pending))
         self._pending = []
-        self._present |= {measure for measure in measures if self.total.get(measure)}
-        return dict.fromkeys(range(len(WINDOWS)), measures)
+        self._learn(names)
+        self._present |= {name for name in names if self.total.get(name)}
+        return dict.fromkeys(range(len(WINDOWS)), _measures(names))
 
     def sum_anew(self, timeline: Timeline) -> None:
         """Add up all windows from the cells."""
@@ -196,24 +121,36 @@ class Series:
 
         A measure that was never counted before changes all windows: what is computed from it begins to exist.
         """
-        pending, self._pending = self._pending, []
+        grown, self._pending = _merged(self._pending), []
+        for delta in grown.values():
+            self._learn(delta)
         if not timeline.windows:
             return {}
         touched: dict[int, set[str]] = {}
-        for resolution, start_ms, delta, _ in pending:
+        for (resolution, start_ms), delta in grown.items():
             if resolution == _ALL:
-                touched.setdefault(len(WINDOWS) - 1, set()).update(delta)
+                touched.setdefault(_ALL_TIME, set()).update(_measures(delta))
                 if not self._present.issuperset(delta):
-                    new = {measure for measure in delta if self.total.get(measure)} - self._present
+                    new = {name for name in delta if self.total.get(name)} - self._present
                     self._present |= new
                     for window in range(len(WINDOWS)):
-                        touched.setdefault(window, set()).update(new)
+                        touched.setdefault(window, set()).update(_measures(new))
                 continue
-            for start, end, window, which in timeline.routes[resolution]:
-                if start <= start_ms < end:
-                    _add(self.sums[window][which], delta, 1)
-                    touched.setdefault(window, set()).update(delta)
+            measures = _measures(delta)
+            for window, which in timeline.places(resolution, start_ms):
+                _add(self.sums[window][which], delta, 1)
+                touched.setdefault(window, set()).update(measures)
         return touched
+
+    def _learn(self, names: Collection[str]) -> None:
+        """Take note of keyed names that are new.
+
+        Not of `all` alone: a restored state has nothing there of what was taken back since a window's end.
+        """
+        if not self._known.issuperset(names):
+            new = set(names) - self._known
+            self._known |= new
+            add_names(self._names, new)
 
     def move(self, moves: Sequence[Move]) -> None:
         """Move the window sums on in time."""
@@ -229,10 +166,11 @@ class Series:
         flow, tail, previous_flow, previous_tail = self.sums[window]
         total, now_s = self.total, (timeline.end_ms or 0) // 1000
         span, previous, _ = timeline.windows[window]
-        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s, {})
+        current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s, {}, self._names)
         if previous is None:
             return current, None
-        return current, WindowSums(previous_flow, previous_tail, total, previous.end_ms // 1000, now_s, {})
+        end_s = previous.end_ms // 1000
+        return current, WindowSums(previous_flow, previous_tail, total, end_s, now_s, {}, self._names)
 
     def sum_between(self, start_ms: int, end_ms: int, resolution: str) -> Sums:
         """Add up the cells of one resolution that start in ``[start_ms, end_ms)``."""
@@ -258,6 +196,29 @@ class Series:
             for start, cell in cells.items():
                 if part.start_ms <= start < part.end_ms:
                     _add(sums, cell, sign)
+
+
+def _measures(names: Iterable[str]) -> set[str]:
+    """Return the measures of names; that of a keyed one without its key."""
+    return {split_name(name)[0] for name in names}
+
+
+def _merged(changes: Iterable[Change]) -> dict[tuple[int, int], Sums]:
+    """Add up what cells of the same slice grew by: every log partition tells of its own."""
+    found: dict[tuple[int, int], Sums] = {}
+    own: set[tuple[int, int]] = set()
+    for resolution, start_ms, delta, _ in changes:
+        slice_ = resolution, start_ms
+        sums = found.get(slice_)
+        if sums is None:
+            found[slice_] = delta
+            continue
+        if slice_ not in own:  # a change is never changed in place: it may be what the cells hold
+            sums = found[slice_] = sums.copy()
+            own.add(slice_)
+        for measure, value in delta.items():
+            sums[measure] = sums.get(measure, 0) + value
+    return found
 
 
 def _add(sums: Sums, delta: Sums, sign: int) -> None:

@@ -10,7 +10,8 @@ from schemas.playlist import Page
 from schemas.windows import WINDOWS
 from streams.history import HistoryPoint, HistoryStep, slices
 from streams.rollup.series import Series
-from streams.rollup.values import KpisOfWindows, WindowKpi, WindowSums
+from streams.rollup.sums import WindowSums
+from streams.rollup.values import KpisOfWindows, WindowKpi
 from streams.time import FOREVER_MS, Calendar, Span
 
 _RESOLUTION: Final = "15m"

@@ -14,7 +14,8 @@ from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
 from streams.rollup.goal_series import GoalSeries
 from streams.rollup.goals import GROUPING
-from streams.rollup.series import Series, Timeline
+from streams.rollup.series import Series
+from streams.rollup.timeline import Timeline
 from streams.rollup.values import KpisOfWindows, WindowKpi
 from streams.rollup.worklist import Work
 

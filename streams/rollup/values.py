@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
 
 from schemas.catalogue import Kpi
 from schemas.currencies import exponent
 from schemas.formula import Factor, parse
 from schemas.windows import WINDOWS
 from streams.plan import Plan
-from streams.rollup.distribution import Classes, Keyed, Sums, keyed, lowest, percentile
+from streams.rollup.distribution import Classes, lowest, percentile
+from streams.rollup.sums import WindowSums
 from streams.rollup.upstream import RollupRules
 
 Number = int | float
@@ -22,42 +23,6 @@ _MODES: Final = {"start": _START, "end": _LEVEL, "every": _EVERY, "variable": _V
 
 _Factors = tuple[tuple[int, str], ...]
 _Terms = tuple[tuple[int, _Factors], ...]
-
-
-class WindowSums(NamedTuple):
-    """What is known of one series in one interval.
-
-    Args:
-        flow: Sums of the slices in the interval.
-        tail: Sums of the slices from the interval's end on, for ever.
-        total: Sums of all slices.
-        end_s: End of the interval, in seconds.
-        now_s: The present, rounded up to 10 s, in seconds.
-        memo: What was found out of these sums once, for several KPIs.
-    """
-
-    flow: Sums
-    tail: Sums
-    total: Sums
-    end_s: int
-    now_s: int
-    memo: dict[str, Any]
-
-    def keyed(self, *, whole: bool) -> Keyed:
-        """Return the keyed measures: of the interval, or of everything until its end."""
-        name = "whole" if whole else "flow"
-        found: Keyed | None = self.memo.get(name)
-        if found is None:
-            found = self.memo[name] = keyed(self.total, self.tail) if whole else keyed(self.flow, {})
-        return found
-
-    def classes(self, by: tuple[str, ...], shares: tuple[int, int]) -> Classes:
-        """Return what splits the measures of a distribution at the interval's end into classes."""
-        name = f"classes {by}"
-        found: Classes | None = self.memo.get(name)
-        if found is None:
-            found = self.memo[name] = Classes(self.keyed(whole=True), by, shares)
-        return found
 
 
 class Computed(NamedTuple):
@@ -95,8 +60,7 @@ class WindowKpi:
         self._denominator = self._compile(kpi.denominator, plan)
         self._fallback = self._compile(kpi.fallback_denominator, plan)
         self._needs = self._compile(kpi.needs, plan)
-        self._presence = tuple(dict.fromkeys(self._presence_of(name, plan) for name in plan.measure_names(kpi)))
-        self._presence = tuple(name for name in self._presence if name)
+        self._presence = frozenset(self._presence_of(name, plan) for name in plan.measure_names(kpi)) - {""}
         terms = (*self._numerator, *self._denominator, *self._fallback, *self._needs)
         named = {*kpi.class_by, *(name for _, factors in terms for _, name in factors)}
         self.measures = frozenset((*named, *self._presence))
@@ -113,13 +77,13 @@ class WindowKpi:
         if self._fallback:
             yield from (name for _, factors in self._denominator for _, name in factors)
 
-    def exists(self, ever: Container[str]) -> bool:
+    def exists(self, ever: Iterable[str]) -> bool:
         """Tell whether an event of the KPI's measures ever had the series' dimension value.
 
         Args:
             ever: Measures that were ever counted there.
         """
-        return any(count in ever for count in self._presence)
+        return not self._presence.isdisjoint(ever)
 
     def compute(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         """Return the KPI of an interval; ``previous`` is the interval before, which only growth needs."""
@@ -158,13 +122,13 @@ class WindowKpi:
         return divide(self._sum(self._numerator, sums) - base, base)
 
     def _percentile(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
-        counts = sums.keyed(whole=self.window == "all").get(self._numerator[0][1][0][1], {})
-        return Computed(percentile(counts, self.kpi.percentile or 50), None, None)
+        sizes = sums.sizes(self._numerator[0][1][0][1], whole=self.window == "all")
+        return Computed(percentile(sizes, self.kpi.percentile or 50), None, None)
 
     def _lowest(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         over, under = (name for _, ((_, name),) in (*self._numerator, *self._denominator))
-        parts = sums.keyed(whole=self.window == "all")
-        found = lowest(parts.get(over, {}), parts.get(under, {}), keyed(sums.total, {}).get(over, {}))
+        whole = self.window == "all"
+        found = lowest(sums.keyed(over, whole=whole), sums.keyed(under, whole=whole), sums.keys(over))
         if found is None:
             return UNKNOWN
         numerator, denominator, label = found

@@ -10,6 +10,10 @@ from schemas.windows import WINDOWS
 
 EVERY_WINDOW: Final = range(len(WINDOWS))
 
+_RARER: Final = 8  # so every 8 s with the default tick: sooner than values are called stale
+"""How much rarer broken-down series are due while there is much to catch up with: what they would say is old anyway."""
+_MOVED_TURN: Final = 4
+
 Measures = set[str] | None
 """Measures whose KPIs are to be computed anew; None: all of them."""
 
@@ -41,6 +45,7 @@ class Worklist:
         self._due_moved: _Waiting = {}
         self._changed: _Waiting = {}
         self._moved: _Waiting = {}
+        self._turn = 0
 
     def __bool__(self) -> bool:
         return bool(self._due or self._due_moved)
@@ -85,18 +90,33 @@ class Worklist:
             self._not_live = {}
 
     def release(self, wall_ms: int) -> None:
-        """Let all that waits be due once in a while: at once when that was long ago."""
-        if 0 <= wall_ms - self._released_ms < self._every_ms:
+        """Let all that waits be due once in a while: at once when that was long ago, and as soon as it is live."""
+        every_ms = self._every_ms * _RARER if self._quality == "catching_up" else self._every_ms
+        if 0 <= wall_ms - self._released_ms < every_ms:
             return
         self._released_ms = wall_ms
         self._due.update(self._changed)
         self._due_moved.update(self._moved)
         self._changed, self._moved = {}, {}
 
+    @property
+    def has_global(self) -> bool:
+        """Whether the global series is due."""
+        return "" in self._due or "" in self._due_moved
+
     def take(self) -> Work:
-        """Return the work of the next series that is due, and forget it."""
+        """Return the work of the next series that is due, and forget it.
+
+        The global series comes first; then what events changed, before what time alone moved on, which has every fourth
+        turn where there is more to do than is ever done.
+        """
+        self._turn += 1
         due = self._due or self._due_moved
-        work = due.pop(next(iter(due)))
+        if self._due_moved and not self._turn % _MOVED_TURN:
+            due = self._due_moved
+        if self.has_global:
+            due = self._due if "" in self._due else self._due_moved
+        work = due.pop("" if "" in due else next(iter(due)))
         if self._quality != "live":
             self._not_live.setdefault(work.dims, set()).update(work.windows)
         return work

@@ -29,12 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
     if options.profile is not None and not options.json:
         for file in sorted(options.profile.parent.glob(f"{options.profile.name}*")):
             pstats.Stats(str(file)).sort_stats("tottime").print_stats(40)
-    if options.benchmark == "throughput":
-        _judge(options, found)
+    _judge(options, found)
 
 
 def _judge(options: argparse.Namespace, found: dict[str, Any]) -> None:
-    if options.compare:
+    if options.benchmark == "throughput" and options.compare:
         lines, is_lost = reference.compare(found)
         print("\n".join(lines), file=sys.stderr)
         if is_lost:
@@ -47,31 +46,38 @@ async def _run(options: argparse.Namespace) -> dict[str, Any]:
     common = {"partitions": options.partitions, "profile": options.profile}
     async with servers() as running:
         if options.benchmark == "latency":
-            return await latency.measure(running, options.rate, options.seconds, options.history, **common)
+            own = {"idle": options.idle}
+            return await latency.measure(running, options.rates, options.seconds, options.history, **own, **common)
         own = {"rate": options.rate, "faust_events": options.faust}
         return await throughput.measure(running, options.events, options.rounds, **own, **common)
 
 
 def show_latency(found: dict[str, Any]) -> str:
     """Return the figures of the latency benchmark for people."""
+    return "\n".join([*map(_show_rate, found["rates"]), _show_machine(found["machine"])])
+
+
+def _show_rate(found: dict[str, Any]) -> str:
     lines = [
-        f"{found['sent']:,} events in {found['seconds']:g} s, after {found['history']:,} of history",
-        f"{found['values_per_second']:,} values published a second",
+        f"{found['rate']:,g} events a second: {found['sent']:,} in {found['seconds']:g} s, after {found['history']:,}",
+        f"{found['values_per_second']:,} values published a second; all counted after {found['drained_s']:g} s more",
         f"{'milliseconds':>14} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}",
     ]
     for reader, figures in found["latency"].items():
         numbers = " ".join(f"{figures[name]:>8,.0f}" for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
         lines.append(f"{reader:>14} {numbers}")
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in found["core_share"].items())
-    waits = ", ".join(f"{name} {share:.0%}" for name, share in found["waited_for_a_core"].items())
     return "\n".join(
         [
             *lines,
-            f"share of a core: {shares}; worker: {found['worker_cpu_s']} CPU s, {found['worker_memory_mib']} MiB",
-            f"of the time without a core while it could have run: {waits}",
-            _show_machine(found["machine"]),
+            f"share of a core: {_show_shares(found['core_share'])}; worker: {found['worker_memory_mib']} MiB",
+            f"of the time without a core while it could have run: {_show_shares(found['waited_for_a_core'])}",
+            f"share of a core with nothing coming in: {_show_shares(found['idle_core_share'])}",
         ]
     )
+
+
+def _show_shares(shares: dict[str, float]) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
 
 
 def show_throughput(found: dict[str, Any]) -> str:
@@ -103,9 +109,12 @@ def _show_machine(about: dict[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="benchmark", required=True)
-    live = commands.add_parser("latency", help="from the producer's send to the value on the KPI topic and in Redis")
-    live.add_argument("--rate", type=float, default=500, help="events a second")
-    live.add_argument("--seconds", type=float, default=60, help="how long is measured")
+    live = commands.add_parser(
+        "latency", help="from the producer's send to the value on the KPI topic, in Redis and over SSE"
+    )
+    live.add_argument("--rates", type=float, nargs="+", default=[500, 2_000, 20_000], help="events a second")
+    live.add_argument("--seconds", type=float, default=60, help="how long each rate is measured")
+    live.add_argument("--idle", type=float, default=20, help="for how many seconds it is watched with nothing to do")
     live.add_argument("--history", type=int, default=20_000, help="about how many events come before")
     stored = commands.add_parser("throughput", help="CPU seconds for events in the topics, beside those of a bare loop")
     stored.add_argument("--events", type=int, default=100_000, help="how many")
@@ -113,8 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     stored.add_argument("--rounds", type=int, default=5, help="how often, in rotation")
     stored.add_argument("--faust", type=int, default=0, metavar="EVENTS", help="stock Faust too, with so many events")
     stored.add_argument("--compare", action="store_true", help="with the committed reference; fails on half the speed")
-    stored.add_argument("--save", action="store_true", help="as the reference")
     for command in (live, stored):
+        command.add_argument("--save", action="store_true", help="as the reference")
         command.add_argument("--partitions", type=int, default=8, help="of the log and of every source topic")
         command.add_argument("--profile", type=Path, metavar="FILE", help="cProfile statistics of the worker")
         command.add_argument("--json", action="store_true", help="print JSON for programs")

@@ -1,27 +1,29 @@
-"""From the producer's send to the value readable on the KPI topic and in Redis, at an even rate of live events."""
+"""From the producer's send to the value readable on the KPI topic, in Redis and over SSE, at an even rate of events.
+
+Before that the worker is left alone for a while: what it takes when nothing happens.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from zlib import crc32
 
-import orjson
 import redis.asyncio
 
-from agents.kafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, consumer, end_offsets, producer
+from agents.kafka import AIOKafkaProducer, TopicPartition, consumer, end_offsets, producer
 from schemas.settings import Settings
-from streams.simulator import LivePace, SimulatedEvent, SimulationConfig, live
+from tests.benchmarks.floor import Floor, Outgoing, send_in_time
+from tests.benchmarks.readers import READERS, partitions_of_counts, read_events, read_redis, read_topic
 from tests.benchmarks.rig import Installation, Servers, WorkerProcess, cpu_s, machine, memory_mib, waited_s
-from tests.benchmarks.tracked import COUNTS, Count
+from tests.benchmarks.tracked import Tracks, tracks
 from tests.polling import end, until
 
-_SETTLE_S: Final = 60.0
+_SETTLE_S: Final = 180.0
 _WARM_S: Final = 3.0
 
 
@@ -35,152 +37,136 @@ class Figures(NamedTuple):
     max_ms: float
 
 
-class Track:
-    """When the events of one type were sent, and when a reader saw the count reach each of them."""
+class _Processes(NamedTuple):
+    """What runs beside the benchmark."""
 
-    def __init__(self) -> None:
-        self.sent_s: list[float] = []
-        self.seen: dict[str, list[tuple[int, float]]] = {}
+    servers: Servers
+    worker: WorkerProcess
+    wall: WorkerProcess
 
-    def saw(self, reader: str, count: int) -> None:
-        """Take note of a value that a reader got now."""
-        seen = self.seen.setdefault(reader, [])
-        if not seen or count > seen[-1][0]:
-            seen.append((count, time.perf_counter()))
-
-    def has_all(self, reader: str) -> bool:
-        """Whether the reader has seen everything that was sent."""
-        seen = self.seen.get(reader)
-        return (seen[-1][0] if seen else 0) >= len(self.sent_s)
-
-    def latencies_s(self, reader: str, begin_s: float, end_s: float) -> list[float]:
-        """Return the latency of every event sent in an interval."""
-        seen = self.seen.get(reader, [])
-        counts = [count for count, _ in seen]
-        first, last = bisect_left(self.sent_s, begin_s), bisect_left(self.sent_s, end_s)
-        return [seen[bisect_left(counts, index + 1)][1] - self.sent_s[index] for index in range(first, last)]
-
-
-Tracks = dict[str, Track]
+    def pids(self) -> Mapping[str, int]:
+        return {
+            "worker": self.worker.process.pid,
+            "wall": self.wall.process.pid,
+            "broker": self.servers.kafka.pid,
+            "redis": self.servers.redis.pid,
+            "benchmark": os.getpid(),
+        }
 
 
 async def measure(
     running: Servers,
-    rate: float,
+    rates: Sequence[float],
     seconds: float,
     history: int = 20_000,
     *,
+    idle: float = 20.0,
     partitions: int = 8,
     profile: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the benchmark.
+    """Run the benchmark; every rate has an installation of its own.
 
     Args:
         running: The servers to measure on.
-        rate: Events a second.
-        seconds: How long is measured.
+        rates: Events a second.
+        seconds: How long each is measured.
         history: About how many events come before, so that accounts, deals and series are there.
+        idle: For how many seconds it is watched with nothing coming in.
         partitions: Of the log and of every source topic.
-        profile: Run the worker under cProfile and write its statistics here.
+        profile: Run the worker under cProfile and write its statistics here; of several rates those of the last stay.
 
     Returns:
         Everything that is printed; latencies in milliseconds.
     """
     about = machine()
     document = {"kafka": {"partitions": partitions, "source_partitions": partitions}}
-    installation = Installation(running, "latency", document)
-    await installation.create_topics()
-    worker = await installation.start_worker(profile)
-    try:
-        found = await _measured(running, installation, worker, rate, seconds, history)
-    finally:
-        await worker.stop()
-    return {"benchmark": "latency", "machine": about, **found}
+    found: list[dict[str, Any]] = []
+    for number, rate in enumerate(rates):
+        installation = Installation(running, f"latency{number}", document)
+        await installation.create_topics()
+        worker = await installation.start_worker(profile)
+        try:
+            wall = await installation.start_wall()
+            try:
+                processes = _Processes(running, worker, wall)
+                found.append(await _measured(processes, installation.settings, rate, seconds, history, idle))
+            finally:
+                await wall.stop()
+        finally:
+            await worker.stop()
+    return {"benchmark": "latency", "machine": about, "history": history, "rates": found}
 
 
 async def _measured(
-    running: Servers, installation: Installation, worker: WorkerProcess, rate: float, seconds: float, history: int
+    processes: _Processes, settings: Settings, rate: float, seconds: float, history: int, idle: float
 ) -> dict[str, Any]:
-    settings = installation.settings
-    tracks: Tracks = {kind: Track() for kind in COUNTS}
+    counted = tracks()
     sender = await producer(settings, client_id="benchmark")
-    reading = await consumer(settings, client_id="benchmark", assignment=_partitions(settings))
+    reading = await consumer(settings, client_id="benchmark", assignment=partitions_of_counts(settings))
     view = redis.asyncio.Redis.from_url(settings.redis.url)
     tasks = [
-        asyncio.ensure_future(_read_topic(reading, tracks)),
-        asyncio.ensure_future(_read_redis(view, settings.redis.prefix, tracks)),
+        asyncio.ensure_future(read_topic(reading, counted)),
+        asyncio.ensure_future(read_redis(view, settings.redis.prefix, counted)),
+        asyncio.ensure_future(read_events(processes.wall.url, counted)),
     ]
     try:
-        config = SimulationConfig(events_per_second=rate, seed=11, zone=settings.time.zone)
-        floor = _Floor(config, history)
-        await floor.send_history(sender, settings, tracks)
-        await _settled(tracks, tasks)
-        await floor.send_until(sender, settings, tracks, time.perf_counter() + _WARM_S)
-        published_before = await _published(settings)
-        begin_s, cpu_before, wait_before = time.perf_counter(), _cpu(worker, running), _waits(worker, running)
-        sent = await floor.send_until(sender, settings, tracks, begin_s + seconds)
-        end_s, cpu_after, wait_after = time.perf_counter(), _cpu(worker, running), _waits(worker, running)
-        published = await _published(settings) - published_before
-        await _settled(tracks, tasks)
+        floor = Floor(settings, rate, history)
+        await floor.send_history(sender, counted)
+        await _settled(counted, tasks)
+        idle_share = await _idle_share(processes, idle)
+        events = floor.coming(_WARM_S + seconds)
+        gc.freeze()  # else this process stands still now and then to look through all of them
+        warm = sum(event.at_ms < events[0].at_ms + 1_000 * _WARM_S for event in events)
+        await send_in_time(sender, counted, events[:warm])
+        found = await _watched(processes, settings, sender, counted, events[warm:])
+        begin_s, end_s = found.pop("begin_s"), found.pop("end_s")
+        await _settled(counted, tasks)
+        drained_s = time.perf_counter() - end_s
     finally:
         await end(*tasks)
         await reading.stop()
         await view.aclose()
         await sender.stop()
-    took_s = end_s - begin_s
     return {
         "rate": rate,
-        "sent": sent,
-        "seconds": round(took_s, 2),
         "history": floor.history_sent,
-        "values_per_second": round(published / took_s),
-        "latency": {reader: _figures(tracks, reader, begin_s, end_s)._asdict() for reader in ("kafka", "redis")},
-        "core_share": {name: round((cpu_after[name] - cpu_before[name]) / took_s, 3) for name in cpu_after},
-        "waited_for_a_core": {name: round((wait_after[name] - wait_before[name]) / took_s, 3) for name in wait_after},
-        "worker_cpu_s": round(cpu_after["worker"] - cpu_before["worker"], 2),
-        "worker_memory_mib": round(memory_mib(worker.process.pid)),
+        **found,
+        "drained_s": round(drained_s, 1),
+        "latency": {reader: _figures(counted, reader, begin_s, end_s)._asdict() for reader in READERS},
+        "idle_core_share": idle_share,
+        "worker_memory_mib": round(memory_mib(processes.worker.process.pid)),
     }
 
 
-class _Floor:
-    """A live floor's events, sent when they happen."""
-
-    def __init__(self, config: SimulationConfig, history: int) -> None:
-        pace = LivePace(backfill_days=14.0 if history else 0.0, backfill_limit=max(1, history))
-        self._start_ms = time.time_ns() // 1_000_000
-        self._events: Iterator[SimulatedEvent] = live(config, self._start_ms, pace)
-        self._next = next(self._events)
-        self.history_sent = 0
-
-    async def send_history(self, sender: AIOKafkaProducer, settings: Settings, tracks: Tracks) -> None:
-        """Send what happened before now, at once."""
-        while self._next.at_ms < time.time_ns() // 1_000_000:
-            await _send(sender, settings, tracks, self._next)
-            self._next = next(self._events)
-            self.history_sent += 1
-        await sender.flush()
-
-    async def send_until(self, sender: AIOKafkaProducer, settings: Settings, tracks: Tracks, end_s: float) -> int:
-        """Send each event when it happens, until a moment; returns how many."""
-        sent = 0
-        now_ms = time.time_ns() // 1_000_000
-        while self._next.at_ms < now_ms:  # what happened while nothing was sent would be a burst
-            self._next = next(self._events)
-        while time.perf_counter() < end_s:
-            early_s = self._next.at_ms / 1000 - time.time()
-            if early_s > 0:
-                await asyncio.sleep(early_s)
-            await _send(sender, settings, tracks, self._next)
-            self._next = next(self._events)
-            sent += 1
-        return sent
+async def _watched(
+    processes: _Processes, settings: Settings, sender: AIOKafkaProducer, counted: Tracks, events: list[Outgoing]
+) -> dict[str, Any]:
+    """Send the events that are measured, and see what every process takes meanwhile."""
+    published_before = await _published(settings)
+    begin_s, cpu_before, wait_before = time.perf_counter(), _cpu(processes), _waits(processes)
+    await send_in_time(sender, counted, events)
+    end_s, cpu_after, wait_after = time.perf_counter(), _cpu(processes), _waits(processes)
+    published = await _published(settings) - published_before
+    took_s = end_s - begin_s
+    return {
+        "begin_s": begin_s,
+        "end_s": end_s,
+        "sent": len(events),
+        "seconds": round(took_s, 2),
+        "values_per_second": round(published / took_s),
+        "core_share": {name: round((cpu_after[name] - cpu_before[name]) / took_s, 3) for name in cpu_after},
+        "waited_for_a_core": {name: round((wait_after[name] - wait_before[name]) / took_s, 3) for name in wait_after},
+        "worker_cpu_s": round(cpu_after["worker"] - cpu_before["worker"], 2),
+    }
 
 
-async def _send(sender: AIOKafkaProducer, settings: Settings, tracks: Tracks, event: SimulatedEvent) -> None:
-    track = tracks.get(str(event.event["event_type"]))
-    if track is not None:
-        track.sent_s.append(time.perf_counter())
-    await sender.send(settings.topics.sources()[event.topic], orjson.dumps(event.event), event.key.encode())
+async def _idle_share(processes: _Processes, seconds: float) -> dict[str, float]:
+    """Return the share of a core that each process takes while nothing comes in."""
+    await asyncio.sleep(min(seconds, _WARM_S))  # what the last events caused is over
+    begin_s, before = time.perf_counter(), _cpu(processes)
+    await asyncio.sleep(seconds)
+    took_s = time.perf_counter() - begin_s
+    return {name: round((used - before[name]) / took_s, 3) for name, used in _cpu(processes).items()}
 
 
 async def _published(settings: Settings) -> int:
@@ -189,55 +175,25 @@ async def _published(settings: Settings) -> int:
     return sum((await end_offsets(settings, partitions)).values())
 
 
-def _partitions(settings: Settings) -> list[TopicPartition]:
-    """The partitions of the KPI topic that hold the counts."""
-    keys = {count.key for count in COUNTS.values()}
-    numbers = {crc32(key.encode()) % settings.kafka.partitions for key in keys}
-    return [TopicPartition(settings.topics.updates, number) for number in sorted(numbers)]
-
-
-async def _read_topic(reading: AIOKafkaConsumer, tracks: Tracks) -> None:
-    wanted = {count.key.encode(): (tracks[kind], count) for kind, count in COUNTS.items()}
-    while True:
-        for records in (await reading.getmany(timeout_ms=1_000)).values():
-            for record in records:
-                if record.key in wanted:
-                    track, count = wanted[record.key]
-                    track.saw("kafka", count.of(orjson.loads(record.value)))
-
-
-async def _read_redis(view: redis.asyncio.Redis, prefix: str, tracks: Tracks) -> None:
-    """Read the counts whenever the view says that it changed, as the wall does."""
-    counts: list[tuple[Track, Count]] = [(tracks[kind], count) for kind, count in COUNTS.items()]
-    async with view.pubsub() as listening:
-        await listening.subscribe(f"{prefix}:changes")
-        while True:
-            await listening.get_message(ignore_subscribe_messages=True, timeout=1.0)
-            values = await view.hmget(f"{prefix}:kpi:all", [count.field for _, count in counts])
-            for (track, count), value in zip(counts, values, strict=True):
-                if value is not None:
-                    track.saw("redis", count.of(orjson.loads(value)))
-
-
-async def _settled(tracks: Tracks, tasks: list[asyncio.Task[None]]) -> None:
+async def _settled(counted: Tracks, tasks: list[asyncio.Task[None]]) -> None:
     async def everything_is_seen() -> bool:
         for task in tasks:
             if task.done():
                 task.result()
-        return all(track.has_all(reader) for track in tracks.values() for reader in ("kafka", "redis"))
+        return all(track.has_all(reader) for track in counted.values() for reader in READERS)
 
     try:
         await until(everything_is_seen, deadline_s=_SETTLE_S)
     except AssertionError:
         behind = {
-            kind: (len(track.sent_s), {reader: seen[-1][0] for reader, seen in track.seen.items()})
-            for kind, track in tracks.items()
+            kind: (len(track.sent_s), {reader: track.reached(reader) for reader in READERS})
+            for kind, track in counted.items()
         }
         raise AssertionError(f"not every event was counted within {_SETTLE_S:g} s; sent and seen: {behind}") from None
 
 
-def _figures(tracks: Tracks, reader: str, begin_s: float, end_s: float) -> Figures:
-    found = sorted(latency for track in tracks.values() for latency in track.latencies_s(reader, begin_s, end_s))
+def _figures(counted: Tracks, reader: str, begin_s: float, end_s: float) -> Figures:
+    found = sorted(latency for track in counted.values() for latency in track.latencies_s(reader, begin_s, end_s))
     assert found, "no event of a tracked type was sent; measure for longer"
 
     def at(share: float) -> float:
@@ -246,12 +202,11 @@ def _figures(tracks: Tracks, reader: str, begin_s: float, end_s: float) -> Figur
     return Figures(len(found), at(0.5), at(0.95), at(0.99), at(1.0))
 
 
-def _cpu(worker: WorkerProcess, running: Servers) -> Mapping[str, float]:
-    times = {"worker": worker.cpu_s(), "broker": cpu_s(running.kafka.pid), "redis": cpu_s(running.redis.pid)}
-    return times | {"benchmark": time.process_time()}
+def _cpu(processes: _Processes) -> Mapping[str, float]:
+    own = {"benchmark": time.process_time()}  # finer than what the kernel tells of processes
+    return {name: cpu_s(pid) for name, pid in processes.pids().items()} | own
 
 
-def _waits(worker: WorkerProcess, running: Servers) -> Mapping[str, float]:
+def _waits(processes: _Processes) -> Mapping[str, float]:
     """How long each could have run but had no core: what makes figures of a busy machine worthless."""
-    pids = {"worker": worker.process.pid, "broker": running.kafka.pid, "benchmark": os.getpid()}
-    return {name: waited_s(pid) for name, pid in pids.items()}
+    return {name: waited_s(pid) for name, pid in processes.pids().items() if name != "redis"}

@@ -82,9 +82,17 @@ class Installation:
         Args:
             profile: Run it under cProfile and write the statistics here when it ends.
         """
-        worker = WorkerProcess(self._running.directory / self._name, self._document, self.url, profile)
+        worker = WorkerProcess(self._running.directory / self._name, self._document, f"{self.url}/readyz", profile)
         await worker.start()
         return worker
+
+    async def start_wall(self) -> WorkerProcess:
+        """Start the web server alone, and wait until it answers."""
+        document = _merged(self._document, {"http": {"port": free_port()}})
+        url = f"http://{self.settings.http.host}:{document['http']['port']}"
+        wall = WorkerProcess(self._running.directory / self._name, document, f"{url}/healthz", command="wall")
+        await wall.start()
+        return wall
 
     @property
     def url(self) -> str:
@@ -93,17 +101,37 @@ class Installation:
 
 
 class WorkerProcess:
-    """`salespulse worker` as a process of its own."""
+    """`salespulse worker`, or another command that serves, as a process of its own.
 
-    def __init__(self, directory: Path, document: Mapping[str, Any], url: str, profile: Path | None) -> None:
-        self._url = url
+    Args:
+        directory: For its data and its log.
+        document: Its settings.
+        ready_url: Answers 200 when it is ready.
+        profile: Run it under cProfile and write the statistics here when it ends.
+        command: The command.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        document: Mapping[str, Any],
+        ready_url: str,
+        profile: Path | None = None,
+        command: str = "worker",
+    ) -> None:
+        self._ready_url = ready_url
         code = "from agents.cli import main; main()"
-        argv = [sys.executable, "-c", code, "worker"]
+        argv = [sys.executable, "-c", code, command]
         if profile is not None:
-            argv = [sys.executable, "-m", "tests.benchmarks.profiled", str(profile), "worker"]
+            argv = [sys.executable, "-m", "tests.benchmarks.profiled", str(profile), command]
         env = {"PYTHONPATH": str(PROJECT), **_variables(document)}
         directory.mkdir(parents=True, exist_ok=True)
-        self.process = ChildProcess("salespulse worker", argv, directory / "worker.log", env, directory)
+        self.process = ChildProcess(f"salespulse {command}", argv, directory / f"{command}.log", env, directory)
+
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        return self._ready_url.rpartition("/")[0]
 
     async def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -114,9 +142,9 @@ class WorkerProcess:
         await self.process.stop(deadline_s=30.0)
 
     def ready(self) -> bool:
-        """Whether /readyz answers 200."""
+        """Whether it answers 200 where it says that it is ready."""
         try:
-            with urllib.request.urlopen(f"{self._url}/readyz", timeout=0.5) as response:
+            with urllib.request.urlopen(self._ready_url, timeout=0.5) as response:
                 return bool(response.status == 200)
         except (OSError, urllib.error.URLError):
             return False

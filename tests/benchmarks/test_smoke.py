@@ -11,8 +11,9 @@ import pytest
 from agents.brokers import Broker, RedisServer
 from tests.benchmarks import latency, reference, throughput
 from tests.benchmarks.__main__ import show_latency, show_throughput
-from tests.benchmarks.latency import Track
+from tests.benchmarks.readers import READERS
 from tests.benchmarks.rig import Servers
+from tests.benchmarks.tracked import Track
 
 
 @pytest.fixture
@@ -21,16 +22,18 @@ def running(kafka: Broker, valkey: RedisServer, tmp_path: Path) -> Servers:
 
 
 @pytest.mark.asyncio
-async def test_latency_is_measured_on_the_kpi_topic_and_in_redis(running: Servers) -> None:
-    found = await latency.measure(running, rate=100, seconds=3, history=500, partitions=2)
-    assert found["sent"] > 100
-    for reader in ("kafka", "redis"):
-        figures = found["latency"][reader]
+async def test_latency_is_measured_on_the_kpi_topic_in_redis_and_over_sse(running: Servers) -> None:
+    found = await latency.measure(running, rates=[100], seconds=3, history=500, idle=1, partitions=2)
+    (only,) = found["rates"]
+    assert only["sent"] > 100
+    for reader in READERS:
+        figures = only["latency"][reader]
         assert figures["events"] > 20
         assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"] <= figures["max_ms"]
-    assert found["latency"]["redis"]["p50_ms"] < 30_000
-    assert 0 < found["worker_cpu_s"] < 2 * found["seconds"]
-    assert found["values_per_second"] > 0
+        assert figures["p50_ms"] < 30_000
+    assert 0 < only["worker_cpu_s"] < 2 * only["seconds"]
+    assert 0 < only["idle_core_share"]["worker"] < 1
+    assert only["values_per_second"] > 0
     assert "p99" in show_latency(json.loads(json.dumps(found)))
 
 
@@ -53,7 +56,7 @@ def test_a_result_fails_on_the_loss_of_more_than_half_the_speed_only(
     def result(median: float, events: int = 10) -> dict[str, Any]:
         spread = {"median": median, "least": median, "most": median}
         kept = dict.fromkeys(("machine", "faust_events", "cells_right", "values_right", "cpu_s_per_100k"))
-        return {**kept, "events": events, "rate": 500, "ratio": {"whole": spread}}
+        return {**kept, "benchmark": "throughput", "events": events, "rate": 500, "ratio": {"whole": spread}}
 
     monkeypatch.setattr(reference, "REFERENCE", tmp_path / "reference.json")
     reference.save(result(4.0))

@@ -93,6 +93,22 @@ async def test_a_server_that_restarts_empty_is_whole_again_within_two_ticks(
 
 
 @pytest.mark.asyncio
+async def test_what_is_new_is_written_long_before_the_next_tick(own_valkey: RedisServer, reader: RedisReader) -> None:
+    sink = RedisSink(settings_from({"redis": {"url": own_valkey.url}, "time": {"tick": "30s"}}))
+    running = asyncio.create_task(sink.run())
+    try:
+        await say(sink, 1, complete=True)
+        await until(lambda: holds(reader, 1), deadline_s=10)
+        for value in (2, 3, 4):
+            await say(sink, value)
+            await until(lambda value=value: holds(reader, value), deadline_s=10)  # type: ignore[misc]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await sink.close()
+
+
+@pytest.mark.asyncio
 async def test_a_frozen_server_holds_up_nothing(own_valkey: RedisServer, sink: RedisSink, reader: RedisReader) -> None:
     await say(sink, 1, complete=True)
     await until(lambda: holds(reader, 1))

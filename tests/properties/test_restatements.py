@@ -18,6 +18,7 @@ from tests.oracle.dimensions import facts_by_account
 from tests.oracle.events import instant_ms, read
 from tests.oracle.further_catalogue import FURTHER_CATALOGUE
 from tests.oracle.kpis import KpiValue, Values, evaluate
+from tests.oracle.occurrences import of_spend
 from tests.oracle.tracks import Tracks
 from tests.oracle.whole import further_contributions
 from tests.properties.histories import Event, histories
@@ -58,6 +59,7 @@ def of_day(events: Sequence[Event], end_ms: int) -> Values:
     by_account = facts_by_account(read(events, settings))
     accounts = [account_of(facts, settings) for name, facts in by_account.items() if name]
     steps = [step for account in accounts for step in further_contributions(account, settings)]
+    steps += of_spend(by_account.get("", []), settings)
     return evaluate(_COMPARED, Tracks(steps), settings, end_ms)
 
 

@@ -13,7 +13,8 @@ from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
 from schemas.wire import CellsMessage, CellUpdate
 from streams.publication import Published
 from streams.rollup.owner import Rollup, RollupRules
-from streams.rollup.series import Change, Series, Timeline
+from streams.rollup.series import Change, Series
+from streams.rollup.timeline import Timeline
 from streams.time import Calendar, Span
 from tests.properties.crash_logs import PLAN
 from tests.properties.profile import examples

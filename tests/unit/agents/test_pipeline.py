@@ -1,4 +1,4 @@
-"""What is said of cells is said in order: a cell's update holds only what changed since the one before it."""
+"""What is said of cells is said in order, and owners of series have room in turn for what they publish."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from agents.emission import wall_ms
 from agents.generations import state_names
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
 from agents.pipeline import Pipeline
 from schemas.frames import decode_frame
 from schemas.settings import settings_from
-from schemas.wire import CellsMessage
+from schemas.windows import RESOLUTIONS
+from schemas.wire import CellsMessage, CellUpdate
+from streams.rollup.owner import Rollup
 from tests.harness import PurePipeline
 from tests.polling import until
+from tests.unit.streams.rows import CALENDAR, plan_of, rollup_rules
 
 
 class SlowProducer:
@@ -37,6 +41,9 @@ class SlowProducer:
         return done
 
 
+async def celebrate(_moments: object) -> None: ...
+
+
 @pytest.mark.asyncio
 async def test_an_emission_does_not_overtake_that_of_a_checkpoint() -> None:
     settings = settings_from({"kafka": {"partitions": 1}})
@@ -47,8 +54,6 @@ async def test_an_emission_does_not_overtake_that_of_a_checkpoint() -> None:
     )
     slow = SlowProducer()
     producer = cast(AIOKafkaProducer, slow)
-
-    async def celebrate(_moments: object) -> None: ...
 
     pipeline = Pipeline(settings, pure.plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
     fold = pipeline.folds[0] = pure.new_fold(0)
@@ -73,3 +78,48 @@ async def test_an_emission_does_not_overtake_that_of_a_checkpoint() -> None:
     checkpoint.cancel()
     await asyncio.wait({checkpoint})
     assert slow.fences == [0, 1]
+
+
+def leads(fence: int, *dims: str) -> CellsMessage:
+    """Say of each dimension key that there were so many leads a moment ago."""
+    now_ms = wall_ms()
+    updates = [
+        CellUpdate(index, CALENDAR.slice_start(resolution, now_ms - 1), fence, {"leads_created": fence + 1})
+        for index, resolution in enumerate(RESOLUTIONS)
+    ]
+    return CellsMessage(0, fence, now_ms, 0, 0, None, dict.fromkeys(dims, updates))
+
+
+@pytest.mark.asyncio
+async def test_beside_global_values_owners_have_room_for_some_hundred_in_turn_and_for_more_without() -> None:
+    settings = settings_from({"kafka": {"partitions": 1}})
+    plan = plan_of("leads_created", dimensions=("rep",))
+    producer = cast(AIOKafkaProducer, SlowProducer())
+    pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
+    reps = [f"rep={n}" for n in range(200)]
+    for owner in range(2):
+        pipeline.rollups[owner] = Rollup(owner, plan, CALENDAR, rollup_rules(), has_global=owner == 0)
+        pipeline.rollups[owner].take(leads(0, *reps), wall_ms())
+    pipeline._begun.update(pipeline.rollups)  # they have published before
+
+    async def act() -> dict[int, int]:
+        return {each.owner: len(each.values) async for each in pipeline.publications()}
+
+    async def everything() -> None:
+        while any(rollup.global_waits or rollup.has_more for rollup in pipeline.rollups.values()):
+            await act()
+
+    await everything()
+    for rollup in pipeline.rollups.values():
+        rollup.take(leads(1, *reps), wall_ms())
+    without = await act()
+    assert 1_000 < sum(without.values()) < 3_000
+    await everything()
+    told = []
+    for fence in range(2, 6):
+        pipeline.rollups[0].take(leads(fence, "", *reps), wall_ms())
+        pipeline.rollups[1].take(leads(fence, *reps), wall_ms())
+        told.append(await act())
+    assert all(each[0] >= 11 for each in told), "the global values come each time"
+    assert all(400 <= sum(each.values()) < 450 for each in told)
+    assert {owner for each in told for owner, count in each.items() if count >= 380} == {0, 1}, "and others in turn"

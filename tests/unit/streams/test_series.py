@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
-from streams.rollup.series import Change, Series, Timeline, window_covers
+from streams.rollup.series import Change, Series
+from streams.rollup.timeline import Timeline, window_covers
 from tests.unit.streams.rows import CALENDAR, at
 
 NOW = at("2024-10-27 12:00")
@@ -120,3 +121,19 @@ def test_all_has_neither_slices_of_its_own_nor_a_previous() -> None:
     covers = window_covers(CALENDAR, "all", NOW)
     assert covers.previous is None
     assert covers.covers[0] == covers.covers[2] == covers.covers[3] == ()
+
+
+def test_who_changed_class_since_the_previous_window_is_in_the_old_one_there_also_in_a_restored_state() -> None:
+    #  previous |--5m--|--5m--| now
+    #             in 7    to 9
+    series, timeline = Series(""), Timeline(CALENDAR)
+    for at_ms, sums in ((NOW - 8 * MINUTE_MS, {"m#7": 1}), (NOW - 2 * MINUTE_MS, {"m#7": -1, "m#9": 1})):
+        for index, resolution in enumerate(RESOLUTIONS[:-1]):
+            series.change(Change(index, CALENDAR.slice_start(resolution, at_ms), sums))
+    series.change(Change(RESOLUTIONS.index("all"), 0, {"m#9": 1}))  # what is 0 is not stored
+    moved(series, timeline, NOW)
+    current, before = series.window_sums(WINDOWS.index("5m"), timeline)
+    assert before is not None
+    assert current.keyed("m", whole=True) == {"7": 0, "9": 1}
+    assert before.keyed("m", whole=True) == {"7": 1, "9": 0}
+    assert list(current.keys("m")) == ["9"]

@@ -6,7 +6,8 @@ import pytest
 
 from schemas.catalogue import KPIS, Kpi
 from streams.plan import Plan
-from streams.rollup.values import Computed, WindowKpi, WindowSums, compile_kpis
+from streams.rollup.sums import WindowSums
+from streams.rollup.values import Computed, WindowKpi, compile_kpis
 from streams.time import class_value, size_class
 from tests.unit.streams.rows import PLAN, rollup_rules
 

@@ -1,0 +1,62 @@
+"""Readers of the three surfaces, which take note of every count at the moment they get it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+from zlib import crc32
+
+import aiohttp
+import orjson
+import redis.asyncio
+
+from agents.kafka import AIOKafkaConsumer, TopicPartition
+from schemas.settings import Settings
+from tests.benchmarks.tracked import COUNTS, Tracks, count_in
+
+READERS: Final = ("kafka", "redis", "sse")
+"""The KPI topic, the hash in Redis, and the stream of server-sent events of `salespulse wall`."""
+
+_LONGEST_EVENT: Final = 1 << 24
+
+
+def partitions_of_counts(settings: Settings) -> list[TopicPartition]:
+    """The partitions of the KPI topic that hold the counts."""
+    keys = {count.key for count in COUNTS.values()}
+    numbers = {crc32(key.encode()) % settings.kafka.partitions for key in keys}
+    return [TopicPartition(settings.topics.updates, number) for number in sorted(numbers)]
+
+
+async def read_topic(reading: AIOKafkaConsumer, tracks: Tracks) -> None:
+    """Read the KPI topic."""
+    wanted = {count.key.encode(): count.key for count in COUNTS.values()}
+    while True:
+        for records in (await reading.getmany(timeout_ms=1_000)).values():
+            for record in records:
+                if record.key in wanted:
+                    count_in(tracks, "kafka", wanted[record.key], orjson.loads(record.value))
+
+
+async def read_redis(view: redis.asyncio.Redis, prefix: str, tracks: Tracks) -> None:
+    """Read the counts whenever the view says that it changed."""
+    counts = list(COUNTS.values())
+    async with view.pubsub() as listening:
+        await listening.subscribe(f"{prefix}:changes")
+        while True:
+            await listening.get_message(ignore_subscribe_messages=True, timeout=1.0)
+            values = await view.hmget(f"{prefix}:kpi:all", [count.field for count in counts])
+            for count, value in zip(counts, values, strict=True):
+                if value is not None:
+                    count_in(tracks, "redis", count.key, orjson.loads(value))
+
+
+async def read_events(url: str, tracks: Tracks) -> None:
+    """Listen to the stream of server-sent events, as a script would that asks for the counts."""
+    query = urlencode({"kpi": ",".join(dict.fromkeys(count.kpi for count in COUNTS.values())), "window": "all"})
+    limits: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(None), "read_bufsize": _LONGEST_EVENT}
+    async with aiohttp.ClientSession(**limits) as http, http.get(f"{url}/api/v1/stream?{query}") as response:
+        response.raise_for_status()
+        async for line in response.content:
+            if line.startswith(b"data: "):
+                for value in orjson.loads(line[6:]).get("series", ()):
+                    count_in(tracks, "sse", f"{value['kpi']}|{value['window']}|", value)
