@@ -13,6 +13,7 @@ be checkpointed that has not been emitted: the next owner emits only what it fol
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -96,6 +97,7 @@ class Pipeline:
             await self._reassign_folds(owned, gained)
         elif table == "rollup":
             await self._reassign_rollups(owned, gained)
+            gc.collect()  # what was let go holds cycles, and full collections are rare: hundreds of MiB would wait
 
     @property
     def recovering(self) -> str:

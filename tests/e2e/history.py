@@ -5,6 +5,7 @@ The oracle takes as long as the product; it computes in a process of its own mea
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -166,13 +167,19 @@ def _pages() -> list[dict[str, object]]:
 
 
 async def send(settings: Settings, messages: Iterator[SimulatedEvent]) -> int:
-    """Send messages to the source topics; returns how many when all are acknowledged."""
+    """Send messages to the source topics; returns how many when all are acknowledged.
+
+    Raises:
+        KafkaError: One of them was not; others may have come through.
+    """
     topics = settings.topics.sources()
     client = await producer(settings, client_id="sales-floor")
-    sent = 0
+    sent: list[asyncio.Future[Any]] = []
     try:
-        for sent, message in enumerate(messages, 1):  # noqa: B007  counted, and returned below
-            await client.send(topics[message.topic], orjson.dumps(message.event), message.key.encode())
+        for message in messages:
+            event = orjson.dumps(message.event)
+            sent.append(await client.send(topics[message.topic], event, message.key.encode()))
     finally:
         await client.stop()
-    return sent
+    await asyncio.gather(*sent)
+    return len(sent)

@@ -36,7 +36,7 @@ def _writer(table: str, number: int, *, sig: signal.Signals, acknowledged: bool)
         async def write(self, topic: str, by_partition: Iterable[tuple[int, Sequence[Record]]]) -> None:
             written = list(by_partition)
             records = any(records for _, records in written)
-            due = topic.endswith(f"-{table}-changelog") and records and next(passes) >= number
+            due = topic.endswith(f"-{table}-changelog") and records and next(passes) == number
             if due and not acknowledged:
                 writing = asyncio.ensure_future(super().write(topic, written))
                 for _ in range(5):  # handed to the producer, perhaps sent, not acknowledged

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from agents.kafka import TopicPartition, end_offsets
+from agents.kafka import KafkaError, TopicPartition, end_offsets
 from agents.topics import create_topics
 from schemas.errors import UnavailableError
 from schemas.topics import changelog_topic
@@ -162,7 +162,7 @@ class Scene:
         while sent < len(messages):
             try:
                 sent += await send(self.settings, iter(messages[sent : sent + _CHUNK]))
-            except UnavailableError as error:  # as a producer does: what may have come through is sent again
+            except (UnavailableError, KafkaError) as error:  # what may have come through is sent again
                 print(f"the sales floor waits: {error}")
             due_s = begun_s + seconds * sent / len(messages)
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
