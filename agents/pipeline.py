@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -143,6 +143,18 @@ class Pipeline:
                 self._assigned_ms[owner] = wall_ms()
                 self._unpublish(owner)
             await patiently(self.outlet.restore)
+        await self._distrust(sorted(owned - set(new)))
+
+    async def _distrust(self, kept: Sequence[int]) -> None:
+        """Let owners that are behind catch up before they publish again, and then tell everything.
+
+        A worker that was cut off can get a partition back without having heard that it was gone. Somebody else has told
+        of its series meanwhile: versions must not fall, and what changed and changed back is told by nobody else.
+        """
+        for owner, end in (await self._state.cells_ends(kept)).items():
+            if self.rollups[owner].position + 1 < end:
+                self._publishes_from[owner] = end
+                self._unpublish(owner)
 
     def tell_again(self, owners: Iterable[int]) -> None:
         """Let the next publication of some owners be complete, as that of a new owner is."""

@@ -95,6 +95,16 @@ class StateReader:
         """
         return await patiently(lambda: self._rollups(owners))
 
+    async def cells_ends(self, owners: Sequence[int]) -> dict[int, int]:
+        """Return the ends of partitions of the cells topic; a broker that is away for a moment is waited for.
+
+        Raises:
+            UnavailableError: Kafka stays away.
+        """
+        where = [TopicPartition(self._names.cells, owner) for owner in owners]
+        found = await patiently(lambda: end_offsets(self._settings, where)) if where else {}
+        return {partition.partition: end for partition, end in found.items()}
+
     async def _folds(self, partitions: Sequence[int]) -> dict[int, PartitionFold]:
         started = time.monotonic()
         states = await self._read(FOLD_TABLES, partitions)
@@ -129,10 +139,9 @@ class StateReader:
                 )
 
     async def _rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
-        topic = self._names.cells
         states = await self._read(("rollup",), owners)
-        starts = await self._starts(topic, owners)
-        ends = await end_offsets(self._settings, [TopicPartition(topic, owner) for owner in owners])
+        starts = await self._starts(self._names.cells, owners)
+        ends = await self.cells_ends(owners)
         rollups: dict[int, RecoveredRollup] = {}
         for owner in owners:
             rollup = Rollup(
@@ -147,7 +156,7 @@ class StateReader:
             )
             newest = states["rollup", owner]
             rollup.recover(newest.records, newest.repair, starts[owner])
-            rollups[owner] = RecoveredRollup(rollup, ends[TopicPartition(topic, owner)])
+            rollups[owner] = RecoveredRollup(rollup, ends[owner])
         self.progress.end()
         return rollups
 

@@ -7,13 +7,17 @@ from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka import ConsumerRebalanceListener
+from aiokafka.consumer import fetcher
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust import App, Table
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import ServiceThread, WorkerThread
 
 from agents import faust_driver, tables
+from tests.contracts.foreign_names import overridden, private_attributes
 
 
 def _parameters(function: Any) -> list[str]:
@@ -33,7 +37,15 @@ def _source(function: Any) -> str:
         (driver.Consumer, "perform_seek", ["self"]),
         (driver.Consumer, "stop_flow", ["self"]),
         (driver.Consumer, "assignment", ["self"]),
+        (driver.Consumer, "earliest_offsets", ["self", "partitions"]),
+        (driver.Consumer, "highwaters", ["self", "partitions"]),
+        (driver.AIOKafkaConsumerThread, "stop", ["self"]),
+        (WorkerThread, "__init__", ["self", "service", "kwargs"]),
+        (WorkerThread, "stop", ["self"]),
         (App, "_new_transport", ["self"]),
+        (App, "_create_directories", ["self"]),
+        (ConsumerRebalanceListener, "on_partitions_revoked", ["self", "revoked"]),
+        (ConsumerRebalanceListener, "on_partitions_assigned", ["self", "assigned"]),
         (Table, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
         (Table, "persisted_offset", ["self", "tp"]),
         (Table, "apply_changelog_batch", ["self", "batch"]),
@@ -45,6 +57,56 @@ def test_what_is_overridden_or_called_has_the_expected_parameters(
     owner: type, name: str, parameters: list[str]
 ) -> None:
     assert _parameters(getattr(owner, name)) == parameters
+
+
+OVERRIDDEN = {
+    "agents.faust_driver._Thread": {"stop"},
+    "agents.faust_driver.ConsumerThread": {"Worker", "stop", "_create_worker_consumer"},
+    "agents.faust_driver.Consumer": {"_new_consumer_thread", "perform_seek", "earliest_offsets"},
+    "agents.faust_driver.Transport": {"Consumer"},
+    "agents.faust_driver.App": {"_new_transport", "_create_directories"},
+    "agents.tables.StateTable": {"on_rebalance", "persisted_offset", "apply_changelog_batch"},
+    "agents.intake.rebalance.RebalanceListener": {"on_partitions_revoked", "on_partitions_assigned"},
+}
+"""All that is put in the place of theirs; each has its test in here."""
+
+PRIVATE = {"_fetch_max_wait_ms", "_committed_offset", "_thread"}
+"""All private attributes of theirs; each has its test in here."""
+
+
+def test_the_lists_of_what_is_leaned_on_are_complete() -> None:
+    assert overridden() == {(owner, name) for owner, names in OVERRIDDEN.items() for name in names}
+    assert private_attributes() == PRIVATE
+
+
+@pytest.mark.parametrize("owner", [ServiceThread, faust_consumer.ThreadDelegateConsumer])
+def test_services_in_threads_keep_their_thread(owner: type) -> None:
+    assert "_thread" in owner.__annotations__
+
+
+def test_threads_are_made_by_the_class_that_we_replace_and_tell_when_they_have_stopped() -> None:
+    assert "self._thread = self.Worker(self)" in _source(ServiceThread.start)
+    assert "is_stopped" in WorkerThread.__annotations__
+
+
+def test_faust_asks_for_the_classes_that_we_replace() -> None:
+    assert "_new_consumer_thread()" in _source(faust_consumer.ThreadDelegateConsumer.__init__)
+    assert "self.Consumer(" in _source(driver.Transport.create_consumer)
+    assert "self._new_transport()" in _source(App)
+    assert "_create_directories" in _source(App)
+
+
+def test_recovery_asks_where_changelogs_begin() -> None:
+    assert "earliest_offsets(" in _source(Recovery._build_offsets)
+
+
+def test_a_position_that_is_gone_is_told_with_its_partition() -> None:
+    assert "Errors.OffsetOutOfRangeError({tp: fetch_offset})" in _source(fetcher)
+
+
+def test_a_partition_that_comes_back_at_once_is_not_newly_assigned() -> None:
+    source = _source(App._update_assignment)
+    assert "newly_assigned = assigned - self._assignment" in source, "the reason for Pipeline._distrust"
 
 
 def test_our_overrides_override_something() -> None:
