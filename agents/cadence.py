@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, Final
 
 _RARER: Final = 4  # so emissions are at most 8 s apart: sooner than values are called stale
 """How much rarer acts get while there is much to catch up with: what they would show is old anyway."""
@@ -23,7 +25,7 @@ def _never() -> bool:
 
 async def on_change(
     changed: asyncio.Event,
-    act: Callable[[], Awaitable[None]],
+    act: Callable[[], Coroutine[Any, Any, None]],
     interval_s: float,
     idle_s: float,
     share: float,
@@ -37,7 +39,7 @@ async def on_change(
         interval_s: Least time between the starts of two acts.
         idle_s: Longest time without one.
         share: Greatest share of a core it may take while more comes in; the more it takes, the rarer it is, down to
-            once in ``2 * idle_s``. Waiting for a server is not counted.
+            once in ``2 * idle_s``. What others do while it waits is not counted.
         behind: While it says so, a fourth of the share has to do, and acts may be four times as rare.
     """
     while True:
@@ -47,11 +49,35 @@ async def on_change(
         except TimeoutError:
             pass
         changed.clear()
-        started, started_cpu = time.monotonic(), time.thread_time()
-        await act()
-        took, took_cpu = time.monotonic() - started, time.thread_time() - started_cpu
+        started = time.monotonic()
+        took_cpu = await metered(act())
+        took = time.monotonic() - started
         await asyncio.sleep(max(interval_s - took, min(took_cpu / share - took, 2 * idle_s)))
         await _while(behind, started + _RARER * min(took_cpu / share, 2 * idle_s))
+
+
+@types.coroutine
+def metered(work: Coroutine[Any, Any, None]) -> Generator[Any, Any, float]:
+    """Run a coroutine to its end in its caller's task.
+
+    Returns:
+        CPU seconds that it took itself, without what other tasks did while it waited.
+    """
+    spent = 0.0
+    send: Callable[[], Any] = partial(work.send, None)
+    while True:
+        began = time.thread_time()
+        try:
+            awaited = send()
+        except StopIteration:
+            return spent + time.thread_time() - began
+        spent += time.thread_time() - began
+        try:
+            answer = yield awaited
+        except BaseException as error:  # noqa: BLE001  whatever is thrown in is for the work to deal with
+            send = partial(work.throw, error)
+        else:
+            send = partial(work.send, answer)
 
 
 async def every(interval_s: float, act: Callable[[], Awaitable[None]], behind: Behind = _never) -> None:

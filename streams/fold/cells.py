@@ -20,6 +20,8 @@ BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 
 """Length of a block per resolution: about thirty slices."""
 
 _DAY: Final = RESOLUTIONS.index("1d")
+_LARGE: Final = RESOLUTIONS.index("15m")
+"""From this resolution on a cell holds so much that it is told by what changed of it."""
 _RETENTION_MS: Final = tuple(RETENTION_MS.get(name, 1 << 60) for name in RESOLUTIONS)
 _REACH_MS: Final = tuple(length + kept for length, kept in zip(BLOCK_MS, _RETENTION_MS, strict=True))
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
@@ -217,7 +219,7 @@ class CellStore:
         changed = self._changed.get(place)
         if changed is None:
             changed = self._changed[place] = {}
-        if place[1] < _DAY:
+        if place[1] < _LARGE:
             changed[start] = None
         elif start not in changed:
             changed[start] = dict.fromkeys(sums)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.cadence import every, on_change
+from agents.cadence import every, metered, on_change
 
 LONG_S = 3_600.0
 DEADLINE_S = 10.0
@@ -156,3 +156,58 @@ async def test_what_an_act_raises_ends_the_loop(
     with pytest.raises(RuntimeError, match="no"):
         async with asyncio.timeout(DEADLINE_S):
             await loop(failing)
+
+
+def _burn(cpu_s: float) -> None:
+    until = time.thread_time() + cpu_s
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.asyncio
+async def test_what_others_do_while_an_act_waits_is_not_its_cpu_time() -> None:
+    waits, others = asyncio.Event(), asyncio.Event()
+
+    async def act() -> None:
+        _burn(0.02)
+        waits.set()
+        await others.wait()
+        _burn(0.02)
+
+    async def other() -> None:
+        await waits.wait()
+        _burn(0.2)
+        others.set()
+
+    task = asyncio.create_task(other())
+    spent = await metered(act())
+    await task
+    assert 0.04 <= spent < 0.2
+
+
+@pytest.mark.asyncio
+async def test_an_error_of_an_act_and_a_cancellation_go_through_it() -> None:
+    cleaned: list[str] = []
+
+    async def failing() -> None:
+        await asyncio.sleep(0)
+        raise LookupError("said")
+
+    async def waiting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append("done")
+
+    with pytest.raises(LookupError, match="said"):
+        await metered(failing())
+    task = asyncio.ensure_future(_awaited(waiting()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cleaned == ["done"]
+
+
+async def _awaited(work: Coroutine[Any, Any, None]) -> float:
+    return await metered(work)
