@@ -102,6 +102,7 @@ class Emitter:
         self._arrivals: dict[int, _Arrival] = {}
         self._produced: dict[int, int] = {}
         self._told: dict[int, _Told] = {}
+        self._told_everything_ms = 0
         self._owner_of_grouping: dict[str, int] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
         # A producer without room lets what is small go before what is large and came first.
@@ -114,19 +115,23 @@ class Emitter:
         if frame.rows:
             self._produced[partition] = frame.produced_ms
 
-    def take(self, folds: Mapping[int, PartitionFold]) -> Emission:
-        """Return what has to be said now; what it holds counts as emitted, so it must be sent."""
+    def take(self, folds: Mapping[int, PartitionFold], *, everything: bool = False) -> Emission:
+        """Return what has to be said now; what it holds counts as emitted, so it must be sent.
+
+        Of series that have dimensions, which are published once a tick, it says something once a tick.
+
+        Args:
+            folds: By log partition.
+            everything: Of all series, as a checkpoint needs it.
+        """
         now_ms = wall_ms()
+        is_due = not 0 <= now_ms - self._told_everything_ms < self._tick_ms  # a clock may be set back
+        everything = everything or is_due or self.is_behind(folds)
+        if everything:
+            self._told_everything_ms = now_ms
         emission: Emission = {}
         for partition, fold in folds.items():
-            by_owner: dict[int, _Share] = {}
-            for dims, updates in fold.take_changed().items():
-                by_owner.setdefault(self._owner(dims), _Share({}, [], [])).cells[dims] = updates
-            for restated in fold.take_restated():
-                by_owner.setdefault(self._owner(restated.dims), _Share({}, [], [])).restated.append(restated)
-            wins = fold.take_wins()
-            if wins:
-                by_owner.setdefault(self._owner(""), _Share({}, [], [])).wins.extend(wins)
+            by_owner = self._shares(fold, everything=everything)
             backlog, delay_ms = self._waiting(partition, now_ms)
             produced_ms = self._produced.pop(partition, None)
             to_all = self._is_due(partition, _Told(fold.fence, fold.newest_ms, backlog > 0, now_ms))
@@ -145,6 +150,19 @@ class Emitter:
                 )
                 emission.setdefault(owner, []).append(message)
         return emission
+
+    def _shares(self, fold: PartitionFold, *, everything: bool) -> dict[int, _Share]:
+        """Take from a fold what it has to say, by owner; what is told of cells comes with them."""
+        by_owner: dict[int, _Share] = {}
+        changed = fold.take_changed() if everything else fold.take_changed_global()
+        for dims, updates in changed.items():
+            by_owner.setdefault(self._owner(dims), _Share({}, [], [])).cells[dims] = updates
+        for restated in fold.take_restated() if everything else ():
+            by_owner.setdefault(self._owner(restated.dims), _Share({}, [], [])).restated.append(restated)
+        wins = fold.take_wins()
+        if wins:
+            by_owner.setdefault(self._owner(""), _Share({}, [], [])).wins.extend(wins)
+        return by_owner
 
     def is_behind(self, partitions: Iterable[int]) -> bool:
         """Tell whether one of these log partitions has much to catch up with."""
@@ -179,7 +197,7 @@ class Emitter:
         before = self._told.get(partition)
         if before is not None:
             interval_ms = _BEAT_MS if before[:3] == telling[:3] else self._tick_ms
-            if telling.at_ms - before.at_ms < interval_ms:
+            if 0 <= telling.at_ms - before.at_ms < interval_ms:  # a clock may be set back
                 return False
         self._told[partition] = telling
         return True

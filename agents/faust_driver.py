@@ -25,6 +25,9 @@ class Positions(Protocol):
     def next_offsets(self) -> Mapping[TP, int]:
         """Return the offset after the last one taken, for every partition of log and cells topic owned here."""
 
+    def revoke(self) -> None:
+        """Take note that all partitions go, and that some come back when the group has shared them out."""
+
 
 class _Thread(WorkerThread):
     """A thread that keeps no process from ending, and that is not waited for by blocking."""
@@ -64,6 +67,11 @@ class Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Say so before anything else: from now on somebody else may own them."""
+        cast(App, self.app).positions.revoke()
+        await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
         """Seek every partition to the offset after the last one taken."""

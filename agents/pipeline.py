@@ -13,7 +13,6 @@ be checkpointed that has not been emitted: the next owner emits only what it fol
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -70,7 +69,10 @@ class Pipeline:
         self.rolled = asyncio.Event()
         self.gaps = 0
         self.failure: BaseException | None = None
+        self.revoked = False
+        """Whether the group is sharing out partitions: nobody knows who owns the series, so nothing is told of them."""
         self.on_lost: Callable[[int], None] = lambda _owner: None
+        self.on_reassigned: Callable[[], object] = lambda: None
         self._log = settings.topics.log
         self._cells = names.cells
         self._changelogs = names.changelogs
@@ -100,7 +102,12 @@ class Pipeline:
             await self._reassign_folds(owned, gained)
         elif table == "rollup":
             await self._reassign_rollups(owned, gained)
-            gc.collect()  # what was let go holds cycles, and full collections are rare: hundreds of MiB would wait
+            self.revoked = False
+            self.on_reassigned()
+
+    def revoke(self) -> None:
+        """Tell nothing until partitions are assigned again."""
+        self.revoked = True
 
     @property
     def recovering(self) -> str:
@@ -231,7 +238,7 @@ class Pipeline:
         if not due:
             return
         # Taken at one moment: what is checkpointed is what has been emitted.
-        emission = self._emitter.take(self.folds)
+        emission = self._emitter.take(self.folds, everything=True)
         checkpoints = {partition: fold.checkpoint() for partition, fold in due.items()}
         await self._emitter.send(emission)
         await self._emitter.acknowledged()
@@ -262,6 +269,8 @@ class Pipeline:
         room = _MOST_BESIDE_GLOBAL if has_global else 2 * _MOST_VALUES
         for owner, rollup in self._in_turn():
             first = owner not in self._begun
+            if self.revoked:
+                return
             if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
                 continue
             publication = rollup.publication(
@@ -272,7 +281,7 @@ class Pipeline:
                 continue
             if first:
                 publication = await _completed(publication, rollup, now_ms)
-                if self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
+                if self.revoked or self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
                     continue
             self._begun.add(owner)
             room = max(0, room - len(publication.values))

@@ -160,6 +160,8 @@ class Worker:
         reasons = [] if failure is None else [str(failure)]
         if pipeline.recovering:
             reasons.append(pipeline.recovering)
+        elif pipeline.revoked:
+            reasons.append("the group shares its partitions out anew")
         elif not pipeline.folds:
             reasons.append("no log partition is assigned yet")
         if pipeline.unpublished:
@@ -184,6 +186,8 @@ class Worker:
         outlet = Outlet(settings, state_producer, redis.publish_moments, plan.kpis)
         pipeline = Pipeline(settings, plan, state_producer, outlet, names)
         pipeline.on_lost = self._forget
+        # What was let go holds cycles, and full collections are rare: hundreds of MiB would wait for one.
+        pipeline.on_reassigned = gc.collect
         exporter = Exporter(settings, intake.counters, plan.kpis)
         return _Parts(
             pipeline=pipeline,

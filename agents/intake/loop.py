@@ -47,6 +47,7 @@ _REVOKE_TIMEOUT_S: Final = 5.0
 _STOP_TIMEOUT_S: Final = 6.0
 _CLOSE_TIMEOUT_S: Final = 5.0
 _ADOPT_TIMEOUT_S: Final = 60.0
+_AGAIN_S: Final = 0.05
 
 
 class Intake:
@@ -189,7 +190,7 @@ class Intake:
         try:
             starts = await starting_points(self._settings, client, client.assignment())
         except (CommitFailedError, IllegalStateError):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_AGAIN_S)
             return False
         except (UnavailableError, KafkaError):
             # The broker may just be starting again; a rebalance is no moment to give up over it.
@@ -199,8 +200,13 @@ class Intake:
             return False
         if generation != self._generation:
             return False
+        try:
+            for partition, (start, _) in starts.items():
+                client.seek(partition, start.offset)
+        except IllegalStateError:  # partitions that just went: the listener is about to say so
+            await asyncio.sleep(_AGAIN_S)
+            return False
         for partition, (start, end) in starts.items():
-            client.seek(partition, start.offset)
             self._reader.assign(partition.topic, partition.partition, start, end)
         self._adopted = generation
         self._commit_due = time.monotonic() + self._settings.intake.commit_interval / 1000

@@ -49,6 +49,10 @@ class Accumulator:
         """Return what has been gathered since the last time, and begin anew."""
         return flat(self.set_aside())
 
+    def drain_global(self) -> Deltas:
+        """Return what has been gathered of the global series since the last time; the rest stays."""
+        return self._gathered.take_out("")
+
     def set_aside(self) -> Gathering:
         """Begin anew; :meth:`merge_into` adds what comes now to what this returns."""
         gathered, self._gathered = self._gathered, Gathering(len(self._names))

@@ -81,6 +81,7 @@ class CellStore:
         )
         """Per resolution the measures that have cells of coarser ones only."""
         self._changed: dict[Place, Changed] = {}
+        self._changed_global: dict[Place, Changed] = {}
         self._unsaved: set[Place] = set()
 
     def add(self, deltas: Deltas, offset: int, newest_ms: int) -> None:
@@ -98,7 +99,16 @@ class CellStore:
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
         """Return what changed of the cells since the last time, by dimension key."""
+        updates = self.take_changed_global(fence)
         changed, self._changed = self._changed, {}
+        return updates | self._updates(changed, fence)
+
+    def take_changed_global(self, fence: int) -> dict[str, list[CellUpdate]]:
+        """Return what changed of the cells without a dimension since the last time."""
+        changed, self._changed_global = self._changed_global, {}
+        return self._updates(changed, fence)
+
+    def _updates(self, changed: Mapping[Place, Changed], fence: int) -> dict[str, list[CellUpdate]]:
         updates: dict[str, list[CellUpdate]] = {}
         for place, starts in changed.items():
             block = self.blocks.get(place)
@@ -137,7 +147,7 @@ class CellStore:
         dropped = list(places)
         for place in dropped:
             self.blocks.pop(place, None)
-            self._changed.pop(place, None)
+            self._changed_of(place).pop(place, None)
         return dropped
 
     def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
@@ -156,7 +166,7 @@ class CellStore:
             self.blocks[place] = block
             highest = max(highest, fence)
             if fence > marker_fence:
-                self._changed[place] = dict.fromkeys(block.slices)
+                self._changed_of(place)[place] = dict.fromkeys(block.slices)
                 self._unsaved.add(place)
         self._unsaved.update(parse_place(key) for key in repair)
         return highest
@@ -214,11 +224,15 @@ class CellStore:
             self._unsaved.add(place)
             self._note_changed(place, start, added)
 
+    def _changed_of(self, place: Place) -> dict[Place, Changed]:
+        return self._changed if place[0] else self._changed_global
+
     def _note_changed(self, place: Place, start: int, sums: Mapping[str, int]) -> None:
         """Remember what is to be told: small cells whole, as that is cheaper than to know what changed."""
-        changed = self._changed.get(place)
+        places = self._changed_of(place)
+        changed = places.get(place)
         if changed is None:
-            changed = self._changed[place] = {}
+            changed = places[place] = {}
         if place[1] < _LARGE:
             changed[start] = None
         elif start not in changed:

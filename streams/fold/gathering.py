@@ -48,6 +48,10 @@ class Gathering(dict[int, Slice]):
             for measure, delta in sums.items():
                 cell[measure] += delta
 
+    def take_out(self, key: str) -> Deltas:
+        """Take out what was added to one dimension key, in the order in which slices came up."""
+        return {(key, start_ms): sums for start_ms, at in self.items() if (sums := at.cells.pop(key, None))}
+
 
 def flat(gathered: Gathering) -> Deltas:
     """Return what has been gathered, in the order in which it came up."""

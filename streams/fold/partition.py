@@ -18,6 +18,7 @@ from streams.counting import CountingPlan
 from streams.fold.accounts import AccountStore, Records
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
+from streams.fold.gathering import Deltas
 from streams.fold.restating import RESTATING, Restating
 from streams.fold.rules import FoldRules
 from streams.time import Calendar
@@ -190,7 +191,9 @@ class PartitionFold:
 
     def settle(self) -> None:
         """Fan out what frames have added since the last time."""
-        deltas = self._out.drain()
+        self._fan_out(self._out.drain())
+
+    def _fan_out(self, deltas: Deltas) -> None:
         if deltas and self.newest_ms is not None:
             self.cells.add(deltas, self._pending_offset, self.newest_ms)
 
@@ -203,6 +206,11 @@ class PartitionFold:
         """Return the cells changed since the last time, by dimension key."""
         self.settle()
         return self.cells.take_changed(self.fence)
+
+    def take_changed_global(self) -> dict[str, list[CellUpdate]]:
+        """Return the cells of the global series changed since the last time; the others wait for `take_changed`."""
+        self._fan_out(self._out.drain_global())
+        return self.cells.take_changed_global(self.fence)
 
     def take_wins(self) -> list[Win]:
         """Return the deals won since the last time."""
