@@ -33,19 +33,19 @@ PARTITIONS: Final = Table(
         Column("broker_us", "broker", ".0f"),
         Column("redis_us", "redis", ".1f"),
         Column("per_s", "events/s"),
-        Column("idle", "idle core", ".1%"),
+        Column("idle", "idle", ".1%"),
     ),
     Plot("partitions", ("worker_us", "broker_us"), "log partitions", "CPU µs an event", ("linear", "linear")),
 )
 WORKERS: Final = Table(
-    "Workers: CPU us an event, all workers together, until all is out and durable",
+    "Workers: times as fast, CPU us an event of all together until out and durable",
     (
         Column("workers", "workers"),
-        Column("worker_us", "workers' CPU", ".0f"),
+        Column("worker_us", "CPU", ".0f"),
         Column("broker_us", "broker", ".0f"),
         Column("per_s", "events/s"),
-        Column("waited", "no core free", ".0%"),
-        Column("idle", "idle core", ".1%"),
+        Column("waited", "waited", ".0%"),
+        Column("idle", "idle", ".1%"),
     ),
 )
 
@@ -85,7 +85,7 @@ async def workers(
     rows: list[Row] = [{"workers": case.workers, **figures} for case, figures in found.items()]
     for row, goal in zip(rows, flat(row["worker_us"] for row in rows), strict=True):
         row["speedup"] = round(row["per_s"] / rows[0]["per_s"], 2)
-        row["goal"] = goal if row is rows[0] else f"{row['speedup']:g} times as fast; CPU {goal}"
+        row["goal"] = goal if row is rows[0] else f"x{row['speedup']:g}, CPU {goal}"
     return rows
 
 
