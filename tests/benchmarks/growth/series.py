@@ -27,7 +27,7 @@ TABLE: Final = Table(
     (
         Column("series", "series"),
         Column("idle_ms", "idle", ".3f"),
-        Column("changed_ms", "1 % new", ",.1f"),
+        Column("changed_ms", "1 %", ",.1f"),
         Column("changed_values", "sent"),
         Column("moved_ms", "10 s", ",.1f"),
         Column("moved_values", "sent"),
