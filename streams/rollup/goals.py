@@ -7,7 +7,7 @@ say something of goals, of which KPI's goals they say the sums, and what they se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -65,11 +65,13 @@ class _Progress(NamedTuple):
 
 
 class _Present(NamedTuple):
-    """What progress is measured with at one time."""
+    """What progress is measured with at one time; what is counted already on the way from the top is ``above``."""
 
     goals: Mapping[str, Goal]
+    children: Mapping[str, Sequence[str]]
     series: Mapping[str, Series]
     timeline: Timeline
+    above: frozenset[str] = frozenset()
 
 
 class Goals:
@@ -119,7 +121,7 @@ class Goals:
         if not (known and self._of_goals):
             return
         goals = {name: goal for name, goal in sorted(known.items()) if self._is_current(goal, now_ms)}
-        present = _Present(goals, series, timeline)
+        present = _Present(goals, _children(goals), series, timeline)
         sums: dict[tuple[str, str, str], list[_Progress]] = {}
         for name, goal in goals.items():
             own = self._progress(name, present)
@@ -172,11 +174,12 @@ class Goals:
     def _progress(self, name: str, present: _Present) -> _Progress:
         goal = present.goals[name]
         value = round(goal.value)
-        # Without the goal itself among them, so that a circle of parents ends.
-        others = present._replace(goals={other: found for other, found in present.goals.items() if other != name})
-        children = {other: found for other, found in others.goals.items() if found.parent == name}
-        if children:
-            return self._rolled_up(goal, children, others)
+        if name in present.children:
+            # Without the goal itself among them, so that a circle of parents ends.
+            below = present._replace(above=present.above | {name})
+            children = {other: present.goals[other] for other in present.children[name] if other not in below.above}
+            if children:
+                return self._rolled_up(goal, children, below)
         if goal.kind == "boolean":
             return _Progress(int(goal.done > 0), 1)
         if goal.kind == "tasks":
@@ -243,6 +246,15 @@ class Goals:
         if kpi.goal == "pace":
             return divide(actual * whole, value * elapsed)
         return divide(actual * whole, elapsed, scale_of(unit, self._currency))
+
+
+def _children(goals: Mapping[str, Goal]) -> dict[str, list[str]]:
+    """Return which goals have a goal as their parent: found out once, as there may be one for every rep."""
+    children: dict[str, list[str]] = {}
+    for name, goal in goals.items():
+        if goal.parent is not None:
+            children.setdefault(goal.parent, []).append(name)
+    return children
 
 
 def standing_goals(kpi: Kpi, currency: str) -> Iterator[tuple[str, Goal]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -213,10 +214,12 @@ KpisOfWindows = tuple[tuple[WindowKpi, ...], ...]
 """The KPIs of every window, in the order of :data:`WINDOWS`."""
 
 
-def compile_kpis(plan: Plan, rules: RollupRules) -> dict[str, KpisOfWindows]:
+@lru_cache(maxsize=2)
+def compile_kpis(plan: Plan, rules: RollupRules) -> Mapping[str, KpisOfWindows]:
     """Return, per grouping (dimension names joined by commas; empty: global), the KPIs of every window in order.
 
-    What is said of goals is not among them; classes are under the dimension they are classes of.
+    What is said of goals is not among them; classes are under the dimension they are classes of. All rollups of a
+    worker share them: to compile them for each of its partitions makes a start and every rebalance dearer.
     """
     groupings: dict[str, list[tuple[Kpi, str]]] = {}
     for kpi in plan.kpis:

@@ -12,20 +12,30 @@ from typing import Any
 
 from agents.brokers import ServerError
 from tests.benchmarks import latency, reference, throughput
+from tests.benchmarks.growth import plots
+from tests.benchmarks.growth import run as growth
+from tests.benchmarks.growth.axes import AXES
 from tests.benchmarks.rig import servers
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one benchmark on servers of its own and print what it found."""
     options = _parser().parse_args(arguments)
-    if options.profile is not None:
+    if options.benchmark != "growth" and options.profile is not None:
         options.profile = options.profile.absolute()
     try:
+        if options.benchmark == "growth" and options.save:
+            plots.require()
         found = asyncio.run(_run(options))
-    except ServerError as error:
+    except (ServerError, plots.NoPlotsError) as error:
         sys.exit(f"benchmark: {error}")
-    show = show_latency if options.benchmark == "latency" else show_throughput
+    show = {"latency": show_latency, "throughput": show_throughput, "growth": growth.show}[options.benchmark]
     print(json.dumps(found, indent=2) if options.json else show(found))
+    if options.benchmark == "growth":
+        if options.save:
+            growth.save(found)
+            plots.draw()
+        return
     if options.profile is not None and not options.json:
         for file in sorted(options.profile.parent.glob(f"{options.profile.name}*")):
             pstats.Stats(str(file)).sort_stats("tottime").print_stats(40)
@@ -43,6 +53,8 @@ def _judge(options: argparse.Namespace, found: dict[str, Any]) -> None:
 
 
 async def _run(options: argparse.Namespace) -> dict[str, Any]:
+    if options.benchmark == "growth":
+        return await growth.run(options.axes, quick=options.quick)
     common = {"partitions": options.partitions, "profile": options.profile}
     async with servers() as running:
         if options.benchmark == "latency":
@@ -127,6 +139,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--partitions", type=int, default=8, help="of the log and of every source topic")
         command.add_argument("--profile", type=Path, metavar="FILE", help="cProfile statistics of the worker")
         command.add_argument("--json", action="store_true", help="print JSON for programs")
+    growing = commands.add_parser("growth", help="what grows with accounts, partitions, reps, series and workers")
+    growing.add_argument("axes", nargs="*", metavar="AXIS", choices=[*AXES, []], help=f"{', '.join(AXES)}; all")
+    growing.add_argument("--quick", action="store_true", help="small sizes, few rounds: under two minutes")
+    growing.add_argument("--save", action="store_true", help="in growth.json, and draw plots")
+    growing.add_argument("--json", action="store_true", help="print JSON for programs")
     return parser
 
 

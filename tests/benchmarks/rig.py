@@ -95,6 +95,11 @@ class Installation:
         return wall
 
     @property
+    def document(self) -> Mapping[str, Any]:
+        """Its settings, as nested tables."""
+        return self._document
+
+    @property
     def url(self) -> str:
         """Where the worker's own pages are."""
         return f"http://{self.settings.http.host}:{self.settings.http.port}"

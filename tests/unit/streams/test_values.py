@@ -122,3 +122,9 @@ def test_kpis_are_grouped_by_their_dimensions_for_each_window() -> None:
         "customer_class": ["new_vs_returning_deals"],
     }
     assert len(compiled[""]) == 11
+
+
+def test_rollups_of_one_plan_share_their_kpis() -> None:
+    plan = Plan([kpi("calls")])
+    assert compile_kpis(plan, rollup_rules()) is compile_kpis(plan, rollup_rules())
+    assert compile_kpis(Plan([kpi("calls")]), rollup_rules()) is not compile_kpis(plan, rollup_rules())
