@@ -35,6 +35,7 @@ def _source(function: Any) -> str:
         (driver.AIOKafkaConsumerThread, "seek_wait", ["self", "partitions"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (driver.Consumer, "perform_seek", ["self"]),
+        (driver.Consumer, "on_partitions_revoked", ["self", "revoked"]),
         (driver.Consumer, "stop_flow", ["self"]),
         (driver.Consumer, "assignment", ["self"]),
         (driver.Consumer, "earliest_offsets", ["self", "partitions"]),
@@ -62,7 +63,12 @@ def test_what_is_overridden_or_called_has_the_expected_parameters(
 OVERRIDDEN = {
     "agents.faust_driver._Thread": {"stop"},
     "agents.faust_driver.ConsumerThread": {"Worker", "stop", "_create_worker_consumer"},
-    "agents.faust_driver.Consumer": {"_new_consumer_thread", "perform_seek", "earliest_offsets"},
+    "agents.faust_driver.Consumer": {
+        "_new_consumer_thread",
+        "perform_seek",
+        "earliest_offsets",
+        "on_partitions_revoked",
+    },
     "agents.faust_driver.Transport": {"Consumer"},
     "agents.faust_driver.App": {"_new_transport", "_create_directories"},
     "agents.tables.StateTable": {"on_rebalance", "persisted_offset", "apply_changelog_batch"},

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from agents.emission import wall_ms
+from agents.emission import Emitter, wall_ms
 from agents.generations import state_names
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
@@ -123,3 +123,71 @@ async def test_beside_global_values_owners_have_room_for_some_hundred_in_turn_an
     assert all(each[0] >= 11 for each in told), "the global values come each time"
     assert all(400 <= sum(each.values()) < 450 for each in told)
     assert {owner for each in told for owner, count in each.items() if count >= 380} == {0, 1}, "and others in turn"
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_told_between_the_loss_of_partitions_and_the_next_assignment() -> None:
+    settings = settings_from({"kafka": {"partitions": 1}})
+    plan = plan_of("leads_created", dimensions=("rep",))
+    producer = cast(AIOKafkaProducer, SlowProducer())
+    pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
+    pipeline.rollups[0] = Rollup(0, plan, CALENDAR, rollup_rules(), has_global=True)
+    pipeline.rollups[0].take(leads(0, ""), wall_ms())
+    pipeline._begun.add(0)
+
+    async def told() -> int:
+        return sum([len(each.values) async for each in pipeline.publications()])
+
+    pipeline.revoke()
+    assert await told() == 0
+    pipeline.revoked = False  # as the next assignment says
+    assert await told() > 0
+
+
+def test_of_series_with_dimensions_something_is_said_once_a_tick_and_at_every_checkpoint() -> None:
+    settings = settings_from({"kafka": {"partitions": 1}, "time": {"tick": "1h"}})
+    pure = PurePipeline(settings, partitions=1, frame_events=1)
+    failures: list[BaseException] = []
+    emitter = Emitter(settings, "cells", cast(AIOKafkaProducer, SlowProducer()), failures.append)
+    offsets = iter(range(4))
+
+    def said(*, everything: bool = False) -> set[str]:
+        n = next(offsets)
+        pure.send([_call(n)])
+        pure.fold_all()
+        found = emitter.take({0: pure.folds[0]}, everything=everything)
+        return {dims for messages in found.values() for message in messages for dims in message.cells}
+
+    assert said() == {"", "rep=r"}
+    assert said() == {""}
+    assert said() == {""}
+    assert said(everything=True) == {"", "rep=r"}
+
+
+def test_cells_and_values_are_the_same_whether_they_were_told_in_parts_or_not() -> None:
+    settings = settings_from({"kafka": {"partitions": 1}})
+    at_once, in_parts = (PurePipeline(settings, partitions=1, frame_events=3) for _ in range(2))
+    wall = 1_700_000_600_000
+    for n in range(0, 60, 6):
+        for pure in (at_once, in_parts):
+            pure.send(_call(number) for number in range(n, n + 6))
+            pure.fold_all()
+        (fold,) = in_parts.folds
+        in_parts.rollup.take(CellsMessage(0, fold.fence, fold.newest_ms, 0, 0, None, fold.take_changed_global()), wall)
+        if n % 4 == 0:
+            in_parts.emit(wall)
+    at_once.emit(wall)
+    in_parts.emit(wall)
+    assert in_parts.cells() == at_once.cells()
+    right, found = at_once.publish(wall), in_parts.publish(wall)
+    assert {key: value.payload for key, value in found.items()} == {key: value.payload for key, value in right.items()}
+
+
+def _call(n: int) -> dict[str, object]:
+    return {
+        "event_id": str(n),
+        "event_type": "call.completed",
+        "occurred_at": 1_700_000_000_000 + 7_000 * n,
+        "account_id": f"a{n % 5}",
+        "rep_id": "r",
+    }
