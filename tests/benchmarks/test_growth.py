@@ -59,6 +59,7 @@ def test_memory_is_what_a_process_grows_by() -> None:
     _shown("memory", rows)
 
 
+@pytest.mark.soak
 @pytest.mark.asyncio
 async def test_one_worker_and_two_count_all_that_was_sent(running: Servers) -> None:
     rows = await processes.workers(running, sizes=[1, 2], events=500, rounds=1, idle_s=0.2, partitions=2)
@@ -67,6 +68,7 @@ async def test_one_worker_and_two_count_all_that_was_sent(running: Servers) -> N
     _shown("workers", rows)
 
 
+@pytest.mark.soak
 @pytest.mark.asyncio
 async def test_a_recovery_reads_every_account_that_was_written(running: Servers) -> None:
     rows = await recovery.measure(running, accounts=2_000, events=500, rounds=1, reps=4)

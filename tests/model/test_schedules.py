@@ -18,7 +18,7 @@ from tests.model.machine import Schedules
 from tests.model.mutations import MUTATIONS, Mutation
 from tests.model.scenarios import SCENARIOS, play
 
-_CI_SCHEDULES = 2_000
+_CI_SCHEDULES = 1_200
 _CI_STEPS = 5
 _SOAK_SCHEDULES = 20_000
 _SOAK_STEPS = 30

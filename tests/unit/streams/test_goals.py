@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import count
-from time import process_time
 from typing import Any
 
 import pytest
@@ -112,26 +111,6 @@ def test_circles_of_parents_end_and_a_goal_that_is_its_own_parent_is_alone() -> 
     goals = [goal("a", value=10, parent="b"), goal("b", value=20, parent="a"), goal("c", value=30, parent="c")]
     said = values(floor(), [sale(6), *goals])
     assert [attained(said, name) for name in "abc"] == [(6, 10), (6, 20), (6, 30)]
-
-
-def test_many_goals_cost_as_much_more_as_they_are_more() -> None:
-    def cost_s(goals: int) -> float:
-        """The least CPU time of a publication that looks at all goals again."""
-        pipeline = floor()
-        pipeline.run(
-            [goal(f"g{number}", value=1_000, dimensions={"rep": f"r{number}"}) for number in range(goals)], NOW
-        )
-        took: list[float] = []
-        for _ in range(3):
-            pipeline.send([sale(1)])
-            pipeline.fold_all()
-            pipeline.emit(NOW)
-            began_s = process_time()
-            pipeline.publish(NOW)
-            took.append(process_time() - began_s)
-        return min(took)
-
-    assert cost_s(2_000) < 13 * cost_s(250), "not with the square of their number"
 
 
 def test_what_is_said_of_a_goal_last_holds_whatever_came_in_last() -> None:
