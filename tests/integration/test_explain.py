@@ -129,7 +129,13 @@ async def running(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_pat
             return sum(float(line.rpartition(" ")[2]) for line in lines) == len(BROKEN)
 
         await worker.until(buried, deadline_s=20)
-        yield Running(product, wall)
+        running = Running(product, wall)
+
+        async def restated() -> bool:
+            return bool((await running.http("kpi=revenue&window=30d"))["restatements"])
+
+        await wall.until(restated, deadline_s=20)  # told with the cells of all series, once a tick
+        yield running
 
 
 @pytest.mark.asyncio
