@@ -38,6 +38,13 @@ def product(own_kafka: Broker, own_valkey: RedisServer, topic_prefix: str, tmp_p
         yield found
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Two seeds, for as long as one says; the length is part of the name, as another length is another result."""
+    if "minutes" in metafunc.fixturenames:
+        minutes = metafunc.config.getoption("--soak-minutes")
+        metafunc.parametrize(("more", "minutes"), [(more, minutes) for more in (0, 1)])
+
+
 class Chaos:
     """Does one thing after another to a scene; its first worker is never ended, so that its memory can be watched.
 
@@ -94,7 +101,6 @@ class Chaos:
 @pytest.mark.soak
 @pytest.mark.fault(29)
 @pytest.mark.asyncio
-@pytest.mark.parametrize("more", [0, 1])
 async def test_a_random_mix(
     product: Installation,
     own_kafka: Broker,
@@ -103,9 +109,8 @@ async def test_a_random_mix(
     figures: Figures,
     seed: int,
     more: int,
-    pytestconfig: pytest.Config,
+    minutes: float,
 ) -> None:
-    minutes: float = pytestconfig.getoption("--soak-minutes")
     history = History(seed=seed + more, count=6_000, days=25, hard=True)
     print(history)
     scene = Scene(product, history, truths, figures)
