@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -167,7 +168,8 @@ async def _in_process(running: Servers, load: Load, module: str) -> _Run:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"tests.benchmarks.{module}", settings.kafka.bootstrap_servers),
             *(str(len(load.messages)), f"{module}{number}", *settings.topics.sources().values()),
-            cwd=PROJECT,
+            cwd=running.directory,  # stock Faust makes directories where it runs
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
