@@ -11,7 +11,7 @@ from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WIN
 from schemas.wire import Win
 from streams.counting import CountingPlan
 from streams.dimensions import Dims
-from streams.fold.gathering import Deltas, Gathering, Slice, Sums, flat
+from streams.fold.gathering import Apart, Deltas, Gathering, Slice, Sums, flat
 from streams.fold.rules import FoldRules
 from streams.groupings import COMBINED, FIXED, Conditions, Counting, Grouped, SizedOp
 from streams.time import Calendar, size_class
@@ -41,28 +41,29 @@ class Accumulator:
         self.unknown: Dims = plan.dimensions.unknown
         self.stated = plan.dimensions.stated
         self._names = plan.dimensions.names
-        self._gathered = Gathering(len(self._names))
+        self._gathered: Gathering = Gathering(len(self._names))
         self._keys: tuple[dict[str, str], ...] = tuple({} for _ in self._names)
         self._buyer_windows = {name: _window_measures(plan, name) for name in ("buyer", "repeat_buyer")}
 
     def drain(self) -> Deltas:
         """Return what has been gathered since the last time, and begin anew."""
-        return flat(self.set_aside())
+        gathered, self._gathered = self._gathered, Gathering(len(self._names))
+        return flat(gathered)
 
     def drain_global(self) -> Deltas:
         """Return what has been gathered of the global series since the last time; the rest stays."""
         return self._gathered.take_out("")
 
-    def set_aside(self) -> Gathering:
-        """Begin anew; :meth:`merge_into` adds what comes now to what this returns."""
-        gathered, self._gathered = self._gathered, Gathering(len(self._names))
-        return gathered
+    def keep_apart(self, before_ms: int) -> Apart:
+        """Keep what is added to slices before a moment apart, until :meth:`put_together` is given what this returns."""
+        apart = self._gathered = Apart(self._gathered, before_ms)
+        return apart
 
-    def merge_into(self, others: Gathering) -> Deltas:
-        """Add what has been gathered since the last time to earlier deltas, which go on from there; returns it."""
-        mine, self._gathered = flat(self._gathered), others
-        others.add(mine)
-        return mine
+    def put_together(self, apart: Apart) -> Deltas:
+        """Add what was kept apart to all the rest; returns it."""
+        self._gathered, kept = apart.others, flat(apart.kept)
+        apart.others.add(kept)
+        return kept
 
     def announce(self, row: Row, dims: Dims, amount: int) -> None:
         """Say that a deal was won, for those who celebrate; more than once where a history is worked out anew."""

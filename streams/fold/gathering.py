@@ -35,10 +35,10 @@ class Gathering(dict[int, Slice]):
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()
-        self._dimensions = dimensions
+        self.dimensions = dimensions
 
     def __missing__(self, start_ms: int) -> Slice:
-        found = self[start_ms] = Slice(self._dimensions)
+        found = self[start_ms] = Slice(self.dimensions)
         return found
 
     def add(self, deltas: Deltas) -> None:
@@ -51,6 +51,26 @@ class Gathering(dict[int, Slice]):
     def take_out(self, key: str) -> Deltas:
         """Take out what was added to one dimension key, in the order in which slices came up."""
         return {(key, start_ms): sums for start_ms, at in self.items() if (sums := at.cells.pop(key, None))}
+
+
+class Apart(Gathering):
+    """Gathers on with others, but keeps apart what is added to slices of the past; slice 0 belongs to no time.
+
+    Args:
+        others: What was gathered so far.
+        before_ms: Slices that start before this are kept apart.
+    """
+
+    def __init__(self, others: Gathering, before_ms: int) -> None:
+        super().__init__(others.dimensions)
+        self.others = others
+        self.kept = Gathering(others.dimensions)
+        self._before_ms = before_ms
+
+    def __missing__(self, start_ms: int) -> Slice:
+        source = self.kept if 0 < start_ms < self._before_ms else self.others
+        found = self[start_ms] = source[start_ms]
+        return found
 
 
 def flat(gathered: Gathering) -> Deltas:

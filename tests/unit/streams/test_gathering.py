@@ -29,12 +29,12 @@ def test_cells_come_out_in_the_order_in_which_they_came_up() -> None:
     ]
 
 
-def test_what_was_set_aside_gathers_on_with_what_came_meanwhile() -> None:
+def test_only_what_is_added_to_the_past_is_kept_apart_and_then_added_to_the_rest() -> None:
     out = Accumulator(PLAN, CALENDAR, RULES)
-    out.add("", 0, "n", 1)
-    others = out.set_aside()
-    out.add("", 0, "n", 2)
-    out.add("", SLICE_MS, "n", 4)
-    assert out.merge_into(others) == {("", 0): {"n": 2}, ("", SLICE_MS): {"n": 4}}
-    out.add("", 0, "n", 8)
-    assert out.drain() == {("", 0): {"n": 11}, ("", SLICE_MS): {"n": 4}}
+    out.add("", SLICE_MS, "n", 1)
+    apart = out.keep_apart(before_ms=2 * SLICE_MS)
+    for start_ms, delta in ((0, 2), (SLICE_MS, 4), (2 * SLICE_MS, 8)):
+        out.add("", start_ms, "n", delta)
+    assert out.put_together(apart) == {("", SLICE_MS): {"n": 4}}
+    out.add("", 0, "n", 16)
+    assert out.drain() == {("", 0): {"n": 18}, ("", SLICE_MS): {"n": 5}, ("", 2 * SLICE_MS): {"n": 8}}
