@@ -7,10 +7,11 @@ from typing import Final
 
 from schemas.kpi import escape
 from schemas.rows import Row
-from schemas.windows import EVENT_DIMENSIONS, ROLLING_MS, SLICE_MS, TO_DATE, WINDOW_RESOLUTION
+from schemas.windows import EVENT_DIMENSIONS, SLICE_MS
 from schemas.wire import Win
 from streams.counting import CountingPlan
 from streams.dimensions import Dims
+from streams.fold.buyers import Buyers, Moves
 from streams.fold.gathering import Apart, Deltas, Gathering, Slice, Sums, flat
 from streams.fold.rules import FoldRules
 from streams.groupings import COMBINED, FIXED, Conditions, Counting, Grouped, SizedOp
@@ -18,6 +19,9 @@ from streams.time import Calendar, size_class
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
 _PRODUCT: Final = EVENT_DIMENSIONS.index("product")
+
+_Times = tuple[int, int | None, int | None]
+"""Event times of a purchase, of the one before it under the same key, and of the one before that."""
 
 Split = tuple[str | None, int, Sequence[int]]
 """A product, and the count and quantities that fall to it."""
@@ -43,7 +47,8 @@ class Accumulator:
         self._names = plan.dimensions.names
         self._gathered: Gathering = Gathering(len(self._names))
         self._keys: tuple[dict[str, str], ...] = tuple({} for _ in self._names)
-        self._buyer_windows = {name: _window_measures(plan, name) for name in ("buyer", "repeat_buyer")}
+        self._buyers = Buyers(plan, calendar)
+        self._moved: tuple[_Times, Moves] = (0, None, None), self._buyers.moves(0, None, None)
 
     def drain(self) -> Deltas:
         """Return what has been gathered since the last time, and begin anew."""
@@ -191,54 +196,15 @@ class Accumulator:
         return self.keys(self.plan.counting("buyer"), dims, products)
 
     def buyer(self, key: str, at_ms: int, last_ms: int | None, before_ms: int | None) -> None:
-        """Add a purchase to the buyers of every window.
-
-        A buyer of a rolling window is a level: in at the purchase's slice, out a window's length later; buying again
-        moves the exit. Of a to-date window it is a flow: the first (second) purchase of the period.
-
-        Args:
-            key: Dimension key it was bought under.
-            at_ms: Event time of the purchase.
-            last_ms: Event time of the account's purchase before it under the same key.
-            before_ms: And of the one before that.
-        """
-        for window, measure in self._buyer_windows["buyer"]:
-            if window in ROLLING_MS:
-                slice_ms, length = SLICE_MS[WINDOW_RESOLUTION[window]], ROLLING_MS[window]
-                start = at_ms - at_ms % slice_ms
-                out = last_ms - last_ms % slice_ms + length if last_ms is not None else None
-                self._stay(key, measure, start, start + length, out)
-            elif self._is_first(window, at_ms, last_ms):
-                self.add(key, at_ms, measure, self.sign)
-        if last_ms is not None:
-            self._repeat_buyer(key, at_ms, last_ms, before_ms)
-
-    def _repeat_buyer(self, key: str, at_ms: int, last_ms: int, before_ms: int | None) -> None:
-        for window, measure in self._buyer_windows["repeat_buyer"]:
-            if window in ROLLING_MS:
-                slice_ms, length = SLICE_MS[WINDOW_RESOLUTION[window]], ROLLING_MS[window]
-                start, last = at_ms - at_ms % slice_ms, last_ms - last_ms % slice_ms
-                if last + length > start:
-                    before = before_ms - before_ms % slice_ms if before_ms is not None else None
-                    out = before + length if before is not None and before + length > last else None
-                    self._stay(key, measure, start, last + length, out)
-            elif not self._is_first(window, at_ms, last_ms) and self._is_first(window, at_ms, before_ms):
-                self.add(key, at_ms, measure, self.sign)
-
-    def _is_first(self, window: str, at_ms: int, earlier_ms: int | None) -> bool:
-        if earlier_ms is None:
-            return True
-        if window == "all":
-            return False
-        return self.calendar.period_start(window, earlier_ms) != self.calendar.period_start(window, at_ms)
-
-    def _stay(self, key: str, measure: str, start_ms: int, end_ms: int, running_end_ms: int | None) -> None:
-        """Add a stay in a level; a stay that is still running at its start is made longer instead."""
-        if running_end_ms is not None and running_end_ms >= start_ms:
-            self.add(key, running_end_ms, measure, self.sign)
-        else:
-            self.add(key, start_ms, measure, self.sign)
-        self.add(key, end_ms, measure, -self.sign)
+        """Add a purchase to the buyers of every window; arguments are those of :meth:`Buyers.moves` and the key."""
+        times = (at_ms, last_ms, before_ms)
+        if self._moved[0] != times:  # under most keys of a purchase they are the same
+            self._moved = times, self._buyers.moves(*times)
+        sign = self.sign
+        for start_ms, sums in self._moved[1].items() if sign else ():
+            cell = self._gathered[start_ms].cells[key]
+            for measure, delta in sums.items():
+                cell[measure] += delta * sign
 
     def add(self, key: str, at_ms: int, measure: str, delta: int) -> None:
         """Add to one measure of the 10 s slice that holds an instant."""
@@ -259,12 +225,3 @@ def _holds(only: Conditions, dims: Dims) -> bool:
 def _integer(row: Row, field: str) -> int:
     value = row.fields.get(field) if row.fields is not None else None
     return value if isinstance(value, int) else 0
-
-
-def _window_measures(plan: CountingPlan, fact: str) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (window, f"{measure.name}@{window}")
-        for measure in plan.measures.values()
-        if measure.fact == fact and plan.groupings[measure.name]
-        for window in (*ROLLING_MS, *TO_DATE, "all")
-    )
