@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
-from streams.fold.gathering import Deltas
+from streams.fold.gathering import Deltas, Levels
 from streams.time import Calendar
 
 BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 32 * DAY_MS, 1 << 60)
@@ -33,8 +33,8 @@ Sums = dict[str, int]
 Slices = dict[int, Sums]
 """Start of the slice -> measure -> integer."""
 
-Changed = dict[int, dict[str, None] | None]
-"""Start of the slice -> the measures that changed; None: all of them."""
+Changed = dict[int, Mapping[str, int] | None]
+"""Start of the slice -> a mapping by the measures that changed; None: all of them."""
 
 _slices_decoder: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
 
@@ -69,32 +69,27 @@ class CellStore:
 
     Args:
         calendar: Days of the business zone.
-        finest: Measure -> index of its finest resolution, for those that have no cells of the first.
     """
 
-    def __init__(self, calendar: Calendar, finest: Mapping[str, int]) -> None:
+    def __init__(self, calendar: Calendar) -> None:
         self.blocks: dict[Place, Block] = {}
         self._calendar = calendar
-        self._coarser_only = tuple(
-            frozenset(name for name, index in finest.items() if index > resolution)
-            for resolution in range(len(RESOLUTIONS))
-        )
-        """Per resolution the measures that have cells of coarser ones only."""
         self._changed: dict[Place, Changed] = {}
         self._changed_global: dict[Place, Changed] = {}
         self._unsaved: set[Place] = set()
 
-    def add(self, deltas: Deltas, offset: int, newest_ms: int) -> None:
+    def add(self, levels: Levels, offset: int, newest_ms: int) -> None:
         """Fan 10 s deltas out to all resolutions.
 
         Args:
-            deltas: What is added.
+            levels: What is added.
             offset: The last log offset they come from. Blocks recovered at or past it hold them already.
             newest_ms: Highest event time of the partition; blocks beyond their retention behind it get nothing.
         """
-        level = deltas
+        level = levels[0]
         for resolution in range(len(RESOLUTIONS)):
-            level = self._coarsen(level, resolution) if resolution else level
+            if resolution:
+                level = self._coarsen([level, *levels[resolution : resolution + 1]], resolution)
             self._add_level(level, resolution, offset, newest_ms - _REACH_MS[resolution])
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
@@ -147,7 +142,7 @@ class CellStore:
         dropped = list(places)
         for place in dropped:
             self.blocks.pop(place, None)
-            self._changed_of(place).pop(place, None)
+            self._changed_of(place[0]).pop(place, None)
         return dropped
 
     def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
@@ -166,7 +161,7 @@ class CellStore:
             self.blocks[place] = block
             highest = max(highest, fence)
             if fence > marker_fence:
-                self._changed_of(place)[place] = dict.fromkeys(block.slices)
+                self._changed_of(place[0])[place] = dict.fromkeys(block.slices)
                 self._unsaved.add(place)
         self._unsaved.update(parse_place(key) for key in repair)
         return highest
@@ -177,21 +172,27 @@ class CellStore:
             for start, sums in block.slices.items():
                 yield dims, resolution, start, sums
 
-    def _coarsen(self, deltas: Deltas, resolution: int) -> Deltas:
+    def _coarsen(self, finer: Iterable[Deltas], resolution: int) -> Deltas:
         """Add deltas up to the slices of a coarser resolution; those that are alone there are taken as they are."""
-        coarser: dict[tuple[str, int], Mapping[str, int]] = {}
-        owned: dict[tuple[str, int], Sums] = {}
-        for (dims, start_ms), sums in deltas.items():
-            place = (dims, self._slice_start(resolution, start_ms))
-            cell = coarser.get(place)
-            if cell is None:
-                coarser[place] = sums
-                continue
-            added = owned.get(place)
-            if added is None:
-                added = coarser[place] = owned[place] = dict(cell)
-            for measure, delta in sums.items():
-                added[measure] = added.get(measure, 0) + delta
+        coarser: dict[int, dict[str, Mapping[str, int]]] = {}
+        owned: dict[int, dict[str, Sums]] = {}
+        for deltas in finer:
+            for finer_start, cells in deltas.items():
+                start = self._slice_start(resolution, finer_start)
+                found = coarser.get(start)
+                if found is None:
+                    coarser[start] = dict(cells)
+                    continue
+                mine = owned.setdefault(start, {})
+                for dims, sums in cells.items():
+                    added = mine.get(dims)
+                    if added is None:
+                        if dims not in found:
+                            found[dims] = sums
+                            continue
+                        added = found[dims] = mine[dims] = dict(found[dims])
+                    for measure, delta in sums.items():
+                        added[measure] = added.get(measure, 0) + delta
         return coarser
 
     def _slice_start(self, resolution: int, at_ms: int) -> int:
@@ -201,49 +202,47 @@ class CellStore:
 
     def _add_level(self, level: Deltas, resolution: int, offset: int, oldest_ms: int) -> None:
         """Add deltas to the cells of one resolution; blocks that start at or before ``oldest_ms`` get nothing."""
-        length_ms, coarser_only = BLOCK_MS[resolution], self._coarser_only[resolution]
-        for (dims, start), sums in level.items():
-            place = (dims, resolution, start - start % length_ms)
-            if place[2] <= oldest_ms:
+        length_ms, blocks, unsaved = BLOCK_MS[resolution], self.blocks, self._unsaved
+        for start, cells in level.items():
+            block_start = start - start % length_ms
+            if block_start <= oldest_ms:
                 continue
-            added = sums
-            if not coarser_only.isdisjoint(sums):
-                added = {name: delta for name, delta in sums.items() if name not in coarser_only}
-                if not added:
+            for dims, sums in cells.items():
+                place = (dims, resolution, block_start)
+                block = blocks.get(place)
+                if block is None:
+                    block = blocks[place] = Block({})
+                elif block.fence >= offset:
                     continue
-            block = self.blocks.get(place)
-            if block is None:
-                block = self.blocks[place] = Block({})
-            elif block.fence >= offset:
-                continue
-            cell = block.slices.get(start)
-            if cell is None:
-                # Also where all is taken back: what is stored must not depend on when deltas are fanned out.
-                cell = block.slices[start] = {}
-            _add_up(cell, added)
-            self._unsaved.add(place)
-            self._note_changed(place, start, added)
+                cell = block.slices.get(start)
+                if cell is None:
+                    # Also where all is taken back: what is stored must not depend on when deltas are fanned out.
+                    block.slices[start] = {measure: delta for measure, delta in sums.items() if delta}
+                else:
+                    _add_up(cell, sums)
+                unsaved.add(place)
+                self._note_changed(place, start, sums)
 
-    def _changed_of(self, place: Place) -> dict[Place, Changed]:
-        return self._changed if place[0] else self._changed_global
+    def _changed_of(self, dims: str) -> dict[Place, Changed]:
+        return self._changed if dims else self._changed_global
 
     def _note_changed(self, place: Place, start: int, sums: Mapping[str, int]) -> None:
         """Remember what is to be told: small cells whole, as that is cheaper than to know what changed."""
-        places = self._changed_of(place)
+        places = self._changed_of(place[0])
         changed = places.get(place)
         if changed is None:
             changed = places[place] = {}
         if place[1] < _LARGE:
             changed[start] = None
         elif start not in changed:
-            changed[start] = dict.fromkeys(sums)
+            changed[start] = sums
         else:
-            names = changed[start]
-            if names is not None:
-                names.update(dict.fromkeys(sums))
+            before = changed[start]
+            if before is not None:
+                changed[start] = {**before, **sums}
 
 
-def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: dict[str, None] | None) -> CellUpdate:
+def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: Mapping[str, int] | None) -> CellUpdate:
     if names is None:
         return CellUpdate(resolution, start_ms, fence, sums.copy(), whole=True)
     return CellUpdate(resolution, start_ms, fence, {name: sums.get(name, 0) for name in names})
@@ -251,9 +250,6 @@ def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: dict[
 
 def _add_up(cell: Sums, added: Mapping[str, int]) -> None:
     """Add to a cell; what is 0 is not kept."""
-    if not cell and 0 not in added.values():
-        cell.update(added)
-        return
     for measure, delta in added.items():
         left = cell.get(measure, 0) + delta
         if left:

@@ -14,6 +14,7 @@ from schemas.wire import Restated
 from streams.counting import CountingPlan
 from streams.fold.account import Account
 from streams.fold.accumulator import Accumulator
+from streams.fold.gathering import flat
 from streams.fold.goals import PREFIX
 
 RESTATING: Final = frozenset(KIND[name] for name in ("deal.won", "deal.amended", "deal.invoice_paid"))
@@ -44,7 +45,7 @@ class Restating:
         event_id, kind, at_ms = row.event_id, row.kind, row.at_ms
         folded = account.fold(row, horizon_ms)
         days: dict[tuple[str, int], dict[str, int]] = {}
-        for (dims, start_ms), sums in self._out.put_together(apart).items():
+        for dims, start_ms, sums in flat(self._out.put_together(apart)):
             delta = days.setdefault((dims, self._out.calendar.day_start(start_ms)), {})
             for measure, value in sums.items():
                 delta[measure] = delta.get(measure, 0) + value
