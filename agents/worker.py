@@ -160,12 +160,12 @@ class Worker:
         reasons = [] if failure is None else [str(failure)]
         if pipeline.recovering:
             reasons.append(pipeline.recovering)
-        elif pipeline.revoked:
+        elif pipeline.publishing.revoked:
             reasons.append("the group shares its partitions out anew")
         elif not pipeline.folds:
             reasons.append("no log partition is assigned yet")
-        if pipeline.unpublished:
-            reasons.append(f"no values yet of partitions {pipeline.unpublished}")
+        if pipeline.publishing.unpublished:
+            reasons.append(f"no values yet of partitions {pipeline.publishing.unpublished}")
         qualities = {rollup.quality(wall_ms()) for rollup in pipeline.rollups.values()}
         reasons += [f"values are {quality}" for quality in sorted(qualities - {"live"})]
         if self._parts.redis.problem:
@@ -220,7 +220,7 @@ class Worker:
             await self._publish(parts)
 
         async def trends() -> None:
-            for history in pipeline.histories():
+            for history in pipeline.publishing.histories():
                 await parts.redis.publish_history(history)
 
         self._spawn(every(_WATCH_S, self._lease.beat))
@@ -244,17 +244,17 @@ class Worker:
         publications: list[Publication] = []
         if not self._lease.holds:
             return
-        async for publication in parts.pipeline.publications(busy=self._sending.keys()):
+        async for publication in parts.pipeline.publishing.publications(busy=self._sending.keys()):
             await parts.redis.publish(publication)
             if parts.redis.wants_everything(publication.owner):
-                parts.pipeline.tell_again([publication.owner])
+                parts.pipeline.publishing.tell_again([publication.owner])
             await parts.exporter.publish(publication)
             parts.pipeline.outlet.published(publication)
             if publication.values:
                 publications.append(publication)
         await parts.pipeline.outlet.send()
         if not self._lease.holds:  # it stood still in between: nothing of this was told, so all of it is to be told
-            parts.pipeline.tell_again(publication.owner for publication in publications)
+            parts.pipeline.publishing.tell_again(publication.owner for publication in publications)
         elif publications:
             task = self._spawn(self._send(parts, publications))
             self._sending |= {publication.owner: task for publication in publications}
