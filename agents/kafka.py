@@ -32,6 +32,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
+    ProducerFenced,
 )
 
 from schemas.errors import SettingsError, UnavailableError
@@ -54,6 +55,7 @@ __all__ = [
     "NoOffsetForPartitionError",
     "OffsetAndMetadata",
     "OffsetOutOfRangeError",
+    "ProducerFenced",
     "TopicPartition",
     "admin",
     "begin_offsets",
@@ -113,27 +115,37 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-async def producer(settings: Settings, *, client_id: str, idempotent: bool | None = None) -> AIOKafkaProducer:
+async def producer(
+    settings: Settings, *, client_id: str, idempotent: bool | None = None, fence: str | None = None
+) -> AIOKafkaProducer:
     """Connect a producer: acks=all, idempotent where the broker can.
 
     Args:
         settings: Where Kafka is.
         client_id: What the broker's log calls it.
         idempotent: None: as the settings say (Tansu refuses idempotent producers).
+        fence: A role that one producer has at a time. Where this one has written, Kafka refuses what earlier ones of
+            the role still send, with ``ProducerFenced``. It takes an idempotent producer.
 
     Raises:
         UnavailableError: No broker answers.
     """
+    is_idempotent = settings.kafka.idempotence if idempotent is None else idempotent
     client = AIOKafkaProducer(
         **_common(settings, client_id),
         acks="all",
-        enable_idempotence=settings.kafka.idempotence if idempotent is None else idempotent,
+        enable_idempotence=is_idempotent,
+        transactional_id=fence if is_idempotent else None,
         linger_ms=5,
         max_batch_size=256 * 1024,
         max_request_size=MAX_REQUEST_BYTES,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
     await _connect(settings, client.start, client.stop)
+    if fence is not None and is_idempotent:
+        # All that is wanted of transactions is their producer id, whose epoch grows with every start: brokers refuse
+        # an older epoch with or without a transaction, which would cost three requests and a marker a partition.
+        client._txn_manager.transactional_id = None
     return client
 
 

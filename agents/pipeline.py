@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -26,23 +26,17 @@ from agents.generations import StateNames
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
 from agents.patience import patiently
+from agents.publishing import Publishing
 from agents.recovery import FOLD_TABLES, StateReader
 from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage
 from streams.fold.partition import LogGapError, PartitionFold
-from streams.history import History
 from streams.plan import Plan
-from streams.publication import Publication
 from streams.rollup.owner import Rollup
 
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
-
-_MOST_VALUES: Final = 1_000
-"""Values of an owner computed in one go: the loop must not stand still while every window of every series moves."""
-_MOST_BESIDE_GLOBAL: Final = 400
-"""Values of broken-down series in an act that has global ones: these soon want their turn again."""
 
 Unacknowledged = deque[tuple[int, Any]]
 """Offset and Faust event of messages that are taken but not durable yet, in order."""
@@ -69,8 +63,8 @@ class Pipeline:
         self.rolled = asyncio.Event()
         self.gaps = 0
         self.failure: BaseException | None = None
-        self.revoked = False
-        """Whether the group is sharing out partitions: nobody knows who owns the series, so nothing is told of them."""
+        self.on_assigned: Callable[[set[int], Sequence[int]], Awaitable[None]] = _nothing
+        """Told which owners there are, and which of them are new, before the state of these is read."""
         self.on_lost: Callable[[int], None] = lambda _owner: None
         self.on_reassigned: Callable[[], object] = lambda: None
         self._log = settings.topics.log
@@ -79,16 +73,12 @@ class Pipeline:
         self._state = StateReader(settings, plan, names)
         self._writer = ChangelogWriter(producer)
         self._emitter = Emitter(settings, names.cells, producer, self.fail)
-        self._publishes_from: dict[int, int] = {}
-        self._assigned_ms: dict[int, int] = {}
-        self._patience_ms = int(settings.pipeline.stale_after)
-        self._begun: set[int] = set()
-        self._published: set[int] = set()
-        self._turn = 0
         self._frames: dict[int, Unacknowledged] = {}
         self._messages: dict[int, Unacknowledged] = {}
         self._durable: dict[int, int] = {}
         self._checkpointing = asyncio.Lock()
+        stale_ms = int(settings.pipeline.stale_after)
+        self.publishing = Publishing(self.rollups, self.is_behind, stale_ms, self.rolled.set)
 
     def fail(self, error: BaseException) -> None:
         """Remember why the worker has to stop; the first reason counts."""
@@ -102,12 +92,12 @@ class Pipeline:
             await self._reassign_folds(owned, gained)
         elif table == "rollup":
             await self._reassign_rollups(owned, gained)
-            self.revoked = False
+            self.publishing.revoked = False
             self.on_reassigned()
 
     def revoke(self) -> None:
         """Tell nothing until partitions are assigned again."""
-        self.revoked = True
+        self.publishing.revoked = True
 
     @property
     def recovering(self) -> str:
@@ -139,16 +129,14 @@ class Pipeline:
     async def _reassign_rollups(self, owned: set[int], gained: set[int]) -> None:
         for owner in set(self.rollups) - owned:
             del self.rollups[owner], self._messages[owner]
-            self._unpublish(owner)
             self.on_lost(owner)
         new = sorted(owner for owner in owned if owner in gained or owner not in self.rollups)
+        await patiently(lambda: self.on_assigned(owned, new))
         if new:
             for owner, (rollup, publishes_from) in (await self._state.rollups(new)).items():
                 self.rollups[owner] = rollup
                 self._messages[owner] = deque()
-                self._publishes_from[owner] = publishes_from
-                self._assigned_ms[owner] = wall_ms()
-                self._unpublish(owner)
+                self.publishing.assign(owner, publishes_from)
             await patiently(self.outlet.restore)
         await self._distrust(sorted(owned - set(new)))
 
@@ -160,17 +148,7 @@ class Pipeline:
         """
         for owner, end in (await self._state.cells_ends(kept)).items():
             if self.rollups[owner].position + 1 < end:
-                self._publishes_from[owner] = end
-                self._unpublish(owner)
-
-    def tell_again(self, owners: Iterable[int]) -> None:
-        """Let the next publication of some owners be complete, as that of a new owner is."""
-        for owner in owners:
-            self._unpublish(owner)
-
-    def _unpublish(self, owner: int) -> None:
-        self._begun.discard(owner)
-        self._published.discard(owner)
+                self.publishing.distrust(owner, end)
 
     # What the agents call, message by message
 
@@ -259,79 +237,9 @@ class Pipeline:
         for owner, (position, _, _) in written.items():
             _acknowledge(self._messages.get(owner), position)
 
-    async def publications(self, busy: Container[int] = ()) -> AsyncIterator[Publication]:
-        """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed.
 
-        Where more changed than there is room for in one act, the owners have it in turn.
-        """
-        now_ms, behind = wall_ms(), self.is_behind()
-        has_global = any(rollup.global_waits for rollup in self.rollups.values())
-        room = _MOST_BESIDE_GLOBAL if has_global else 2 * _MOST_VALUES
-        for owner, rollup in self._in_turn():
-            first = owner not in self._begun
-            if self.revoked:
-                return
-            if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
-                continue
-            publication = rollup.publication(
-                now_ms, complete=first, most_values=_MOST_VALUES if behind else min(room, _MOST_VALUES)
-            )
-            if publication is None:  # before the first event of a replayed history
-                self._published.add(owner)
-                continue
-            if first:
-                publication = await _completed(publication, rollup, now_ms)
-                if self.revoked or self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
-                    continue
-            self._begun.add(owner)
-            room = max(0, room - len(publication.values))
-            yield publication
-            if rollup.has_more:
-                self.rolled.set()
-            else:
-                self._published.add(owner)
-
-    def _in_turn(self) -> list[tuple[int, Rollup]]:
-        """Return the owners, each time beginning with another one."""
-        owners = list(self.rollups.items())
-        self._turn += 1
-        first = self._turn % max(1, len(owners))
-        return owners[first:] + owners[:first]
-
-    def histories(self) -> Iterable[History]:
-        """Bring the trends of every owner that has published to the present; yields what changed."""
-        now_ms = wall_ms()
-        for owner in sorted(self._published & self.rollups.keys()):
-            history = self.rollups[owner].history(now_ms)
-            if history is not None:
-                yield history
-
-    def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
-        """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""
-        if rollup.position + 1 < self._publishes_from[owner]:
-            return False
-        return rollup.quality(now_ms) != "partial" or now_ms - self._assigned_ms[owner] > self._patience_ms
-
-    @property
-    def unpublished(self) -> list[int]:
-        """Owners that have not published all their series yet, because cells are being read or values computed."""
-        return sorted(set(self.rollups) - self._published)
-
-
-async def _completed(publication: Publication, rollup: Rollup, now_ms: int) -> Publication:
-    """Return the whole of an owner's first publication, of which this is the first part.
-
-    It takes the place of all that a view holds of this owner, so it must not go out in parts. It is computed in parts
-    all the same, for the loop to go on in between; what changes meanwhile comes with the later ones.
-    """
-    values = {value.key: value for value in publication.values}
-    while rollup.has_more:
-        await asyncio.sleep(0)
-        more = rollup.publication(now_ms, most_values=_MOST_VALUES)
-        if more is not None:
-            publication = more
-            values.update((value.key, value) for value in more.values)
-    return msgspec.structs.replace(publication, values=list(values.values()), complete=True)
+async def _nothing(_owned: set[int], _new: Sequence[int]) -> None:
+    return
 
 
 def _acknowledge(waiting: Unacknowledged | None, offset: int) -> None:

@@ -160,12 +160,12 @@ class Worker:
         reasons = [] if failure is None else [str(failure)]
         if pipeline.recovering:
             reasons.append(pipeline.recovering)
-        elif pipeline.revoked:
+        elif pipeline.publishing.revoked:
             reasons.append("the group shares its partitions out anew")
         elif not pipeline.folds:
             reasons.append("no log partition is assigned yet")
-        if pipeline.unpublished:
-            reasons.append(f"no values yet of partitions {pipeline.unpublished}")
+        if pipeline.publishing.unpublished:
+            reasons.append(f"no values yet of partitions {pipeline.publishing.unpublished}")
         qualities = {rollup.quality(wall_ms()) for rollup in pipeline.rollups.values()}
         reasons += [f"values are {quality}" for quality in sorted(qualities - {"live"})]
         if self._parts.redis.problem:
@@ -180,11 +180,13 @@ class Worker:
             )
 
     async def _make_parts(self, settings: Settings, plan: Plan, names: StateNames) -> _Parts:
-        kpi_producer = await self._producer("kpi")
+        alerts_producer = await self._producer("alerts")
         intake, redis = Intake(settings), RedisSink(settings)
         state_producer = await self._producer("state")
         outlet = Outlet(settings, state_producer, redis.publish_moments, plan.kpis)
         pipeline = Pipeline(settings, plan, state_producer, outlet, names)
+        kpi_topics = KpiTopics(settings)
+        pipeline.on_assigned = kpi_topics.assign
         pipeline.on_lost = self._forget
         # What was let go holds cycles, and full collections are rare: hundreds of MiB would wait for one.
         pipeline.on_reassigned = gc.collect
@@ -194,8 +196,8 @@ class Worker:
             intake=intake,
             redis=redis,
             exporter=exporter,
-            kpi_topics=KpiTopics(settings, kpi_producer),
-            alerting=Alerting(settings, pipeline, kpi_producer, redis, exporter),
+            kpi_topics=kpi_topics,
+            alerting=Alerting(settings, pipeline, alerts_producer, redis, exporter),
             app=build_app(settings, pipeline, names),
         )
 
@@ -220,7 +222,7 @@ class Worker:
             await self._publish(parts)
 
         async def trends() -> None:
-            for history in pipeline.histories():
+            for history in pipeline.publishing.histories():
                 await parts.redis.publish_history(history)
 
         self._spawn(every(_WATCH_S, self._lease.beat))
@@ -244,25 +246,26 @@ class Worker:
         publications: list[Publication] = []
         if not self._lease.holds:
             return
-        async for publication in parts.pipeline.publications(busy=self._sending.keys()):
+        busy = self._sending.keys() | parts.kpi_topics.silent(parts.pipeline.rollups)
+        async for publication in parts.pipeline.publishing.publications(busy):
             await parts.redis.publish(publication)
             if parts.redis.wants_everything(publication.owner):
-                parts.pipeline.tell_again([publication.owner])
+                parts.pipeline.publishing.tell_again([publication.owner])
             await parts.exporter.publish(publication)
             parts.pipeline.outlet.published(publication)
             if publication.values:
                 publications.append(publication)
         await parts.pipeline.outlet.send()
         if not self._lease.holds:  # it stood still in between: nothing of this was told, so all of it is to be told
-            parts.pipeline.tell_again(publication.owner for publication in publications)
+            parts.pipeline.publishing.tell_again(publication.owner for publication in publications)
         elif publications:
             task = self._spawn(self._send(parts, publications))
             self._sending |= {publication.owner: task for publication in publications}
 
     @staticmethod
     async def _send(parts: _Parts, publications: Sequence[Publication]) -> None:
-        """Send to the KPI topics; what Kafka gets at once costs it and us far less than owner by owner."""
-        await parts.kpi_topics.publish(publications)
+        """Send to the KPI topics; owners for which somebody else has spoken meanwhile begin anew."""
+        parts.pipeline.publishing.tell_again(await parts.kpi_topics.publish(publications))
         now_ms = wall_ms()
         for publication in publications:
             if publication.produced_ms is not None:
@@ -305,6 +308,7 @@ class Worker:
                 self._view.cancel()
                 await asyncio.wait({self._view})
             await parts.redis.close()
+            await parts.kpi_topics.stop()
         if self._watch is not None:
             await self._watch.stop()
         await asyncio.gather(*(client.stop() for client in self._producers))

@@ -112,7 +112,7 @@ async def test_network_cut_and_healed(scene: Scene, rough: RoughKafka) -> None:
         async with scene.supervised():
             await loading
             await scene.workers[-1].until_ready(deadline_s=60)
-            await assert_exact(scene, old_values_arrive=True)
+            await assert_exact(scene)
 
 
 @pytest.mark.fault(13)

@@ -11,6 +11,7 @@ import pytest
 
 from agents.changelogs import ChangelogWriter, Record, _keep_highest
 from agents.pipeline import Pipeline
+from agents.publishing import Publishing
 from agents.recovery import StateReader
 from schemas.rows import Frame, Row, Section
 from schemas.wire import CellUpdate
@@ -201,7 +202,7 @@ def rollup_takes_what_came_last(patch: Patch) -> None:
 
 
 def publishes_at_once(patch: Patch) -> None:
-    patch.setattr(Pipeline, "_may_begin", lambda *_arguments: True)
+    patch.setattr(Publishing, "_may_begin", lambda *_arguments: True)
 
 
 def _believes_what_it_kept_is_the_newest(patch: Patch) -> None:

@@ -131,7 +131,7 @@ class WorkerProcess:
         found: list[Published] = []
 
         async def collect() -> None:
-            async for publication in self.pipeline.publications(busy=others):
+            async for publication in self.pipeline.publishing.publications(busy=others):
                 self.pipeline.outlet.published(publication)
                 found.extend(publication.values)
 

@@ -100,10 +100,10 @@ async def test_beside_global_values_owners_have_room_for_some_hundred_in_turn_an
     for owner in range(2):
         pipeline.rollups[owner] = Rollup(owner, plan, CALENDAR, rollup_rules(), has_global=owner == 0)
         pipeline.rollups[owner].take(leads(0, *reps), wall_ms())
-    pipeline._begun.update(pipeline.rollups)  # they have published before
+    pipeline.publishing._begun.update(pipeline.rollups)  # they have published before
 
     async def act() -> dict[int, int]:
-        return {each.owner: len(each.values) async for each in pipeline.publications()}
+        return {each.owner: len(each.values) async for each in pipeline.publishing.publications()}
 
     async def everything() -> None:
         while any(rollup.global_waits or rollup.has_more for rollup in pipeline.rollups.values()):
@@ -133,14 +133,14 @@ async def test_nothing_is_told_between_the_loss_of_partitions_and_the_next_assig
     pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
     pipeline.rollups[0] = Rollup(0, plan, CALENDAR, rollup_rules(), has_global=True)
     pipeline.rollups[0].take(leads(0, ""), wall_ms())
-    pipeline._begun.add(0)
+    pipeline.publishing._begun.add(0)
 
     async def told() -> int:
-        return sum([len(each.values) async for each in pipeline.publications()])
+        return sum([len(each.values) async for each in pipeline.publishing.publications()])
 
     pipeline.revoke()
     assert await told() == 0
-    pipeline.revoked = False  # as the next assignment says
+    pipeline.publishing.revoked = False  # as the next assignment says
     assert await told() > 0
 
 

@@ -1,0 +1,144 @@
+"""What the owners of a worker publish, and when they may: never less than what was told before them.
+
+An owner begins once it has read all cells there were when it was assigned, with every series it has; then it says what
+changed. Between the loss of partitions and the next assignment nobody knows who owns the series, and nothing is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from agents.emission import wall_ms
+from streams.history import History
+from streams.publication import Publication
+from streams.rollup.owner import Rollup
+
+_MOST_VALUES: Final = 1_000
+"""Values of an owner computed in one go: the loop must not stand still while every window of every series moves."""
+_MOST_BESIDE_GLOBAL: Final = 400
+"""Values of broken-down series in an act that has global ones: these soon want their turn again."""
+
+
+class Publishing:
+    """Publications of the rollups that a worker owns.
+
+    Args:
+        rollups: The pipeline's, by owner; it adds and removes some.
+        is_behind: Tells whether there is much to catch up with.
+        patience_ms: How long an owner waits to hear of every log partition before it begins.
+        more: Called when an owner has more to say at once.
+    """
+
+    def __init__(
+        self,
+        rollups: Mapping[int, Rollup],
+        is_behind: Callable[[], bool],
+        patience_ms: int,
+        more: Callable[[], object],
+    ) -> None:
+        self.revoked = False
+        """Whether the group is sharing out partitions: nobody knows who owns the series, so nothing is told of them."""
+        self._rollups = rollups
+        self._is_behind = is_behind
+        self._patience_ms = patience_ms
+        self._more = more
+        self._from: dict[int, int] = {}
+        self._assigned_ms: dict[int, int] = {}
+        self._begun: set[int] = set()
+        self._complete: set[int] = set()
+        self._turn = 0
+
+    def assign(self, owner: int, begins_at: int) -> None:
+        """Let an owner begin once it has read its cells up to an offset, exclusive."""
+        self._from[owner] = begins_at
+        self._assigned_ms[owner] = wall_ms()
+        self.tell_again([owner])
+
+    def distrust(self, owner: int, begins_at: int) -> None:
+        """Let an owner begin anew once it has read its cells up to an offset, exclusive."""
+        self._from[owner] = begins_at
+        self.tell_again([owner])
+
+    def tell_again(self, owners: Iterable[int]) -> None:
+        """Let the next publication of some owners be complete, as that of a new owner is."""
+        for owner in owners:
+            self._begun.discard(owner)
+            self._complete.discard(owner)
+
+    @property
+    def unpublished(self) -> list[int]:
+        """Owners that have not published all their series yet, because cells are being read or values computed."""
+        return sorted(set(self._rollups) - self._complete)
+
+    async def publications(self, busy: Container[int] = ()) -> AsyncIterator[Publication]:
+        """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed.
+
+        Where more changed than there is room for in one act, the owners have it in turn.
+        """
+        now_ms, behind = wall_ms(), self._is_behind()
+        has_global = any(rollup.global_waits for rollup in self._rollups.values())
+        room = _MOST_BESIDE_GLOBAL if has_global else 2 * _MOST_VALUES
+        for owner, rollup in self._in_turn():
+            first = owner not in self._begun
+            if self.revoked:
+                return
+            if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
+                continue
+            publication = rollup.publication(
+                now_ms, complete=first, most_values=_MOST_VALUES if behind else min(room, _MOST_VALUES)
+            )
+            if publication is None:  # before the first event of a replayed history
+                self._complete.add(owner)
+                continue
+            if first:
+                publication = await _completed(publication, rollup, now_ms)
+                if self.revoked or self._rollups.get(owner) is not rollup:  # it was handed over meanwhile
+                    continue
+            self._begun.add(owner)
+            room = max(0, room - len(publication.values))
+            yield publication
+            if rollup.has_more:
+                self._more()
+            else:
+                self._complete.add(owner)
+
+    def histories(self) -> Iterable[History]:
+        """Bring the trends of every owner that has published to the present; yields what changed."""
+        now_ms = wall_ms()
+        for owner in sorted(self._complete & self._rollups.keys()):
+            history = self._rollups[owner].history(now_ms)
+            if history is not None:
+                yield history
+
+    def _in_turn(self) -> list[tuple[int, Rollup]]:
+        """Return the owners, each time beginning with another one."""
+        owners = list(self._rollups.items())
+        self._turn += 1
+        first = self._turn % max(1, len(owners))
+        return owners[first:] + owners[:first]
+
+    def _may_begin(self, owner: int, rollup: Rollup, now_ms: int) -> bool:
+        """Tell whether an owner may publish: its cells are read, and every log partition was heard or waited for."""
+        if rollup.position + 1 < self._from[owner]:
+            return False
+        return rollup.quality(now_ms) != "partial" or now_ms - self._assigned_ms[owner] > self._patience_ms
+
+
+async def _completed(publication: Publication, rollup: Rollup, now_ms: int) -> Publication:
+    """Return the whole of an owner's first publication, of which this is the first part.
+
+    It takes the place of all that a view holds of this owner, so it must not go out in parts. It is computed in parts
+    all the same, for the loop to go on in between; what changes meanwhile comes with the later ones.
+    """
+    values = {value.key: value for value in publication.values}
+    while rollup.has_more:
+        await asyncio.sleep(0)
+        more = rollup.publication(now_ms, most_values=_MOST_VALUES)
+        if more is not None:
+            publication = more
+            values.update((value.key, value) for value in more.values)
+    return msgspec.structs.replace(publication, values=list(values.values()), complete=True)
