@@ -12,7 +12,7 @@ from schemas.kpi import escape
 from schemas.measures import COUNT, Measure
 from schemas.rows import COLUMNS, EVENT_TYPES, Row
 from streams.dimensions import Dimensions
-from streams.groupings import COMBINED, FIXED, Conditions, Counting, Grouped, Keys, Op, SizedOp
+from streams.groupings import COMBINED, FIXED, PRODUCT, Conditions, Counting, Grouped, Keys, Op, SizedOp
 
 GLOBAL: Final = ""
 _MOST_COUNTINGS: Final = 50_000
@@ -151,7 +151,7 @@ class CountingPlan:
                 sized = tuple(
                     SizedOp(m.name, self._slot(m, m.quantity), self._slot(m, m.keyed_by)) for m in here if m.is_sized
                 )
-                yield Grouped(*self._key(parts), ops, sized, only)
+                yield Grouped(*self._key(parts), ops, sized, only, PRODUCT in parts)
 
     def _key(self, parts: tuple[int | str, ...]) -> tuple[int, str, Keys, tuple[str | tuple[int, Keys], ...]]:
         """How a dimension key is made of its parts: the first fields of :class:`Grouped`."""

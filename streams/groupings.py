@@ -65,6 +65,7 @@ class Grouped(NamedTuple):
         ops: Plain measures.
         sized: Histograms.
         only: Event dimensions, by index, and the values that they must have for the fact to count here.
+        has_product: Whether the key depends on the product.
     """
 
     by: int
@@ -74,16 +75,12 @@ class Grouped(NamedTuple):
     ops: tuple[Op, ...]
     sized: tuple[SizedOp, ...]
     only: Conditions
+    has_product: bool
 
     @property
     def is_plain(self) -> bool:
         """Whether there is one key, that of one value or a fixed one, and nothing to ask."""
         return self.by != COMBINED and not self.only
-
-    @property
-    def has_product(self) -> bool:
-        """Whether the key depends on the product."""
-        return self.by == PRODUCT or any(not isinstance(part, str) and part[0] == PRODUCT for part in self.parts)
 
 
 class Counting:
