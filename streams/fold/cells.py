@@ -109,9 +109,13 @@ class CellStore:
             block = self.blocks.get(place)
             if block is None:
                 continue
-            of_dims = updates.setdefault(place[0], [])
-            at = max(fence, block.fence)
-            of_dims += (_update(place[1], start, at, block.slices[start], starts[start]) for start in sorted(starts))
+            dims, resolution, _ = place
+            of_dims = updates.setdefault(dims, [])
+            slices, at = block.slices, max(fence, block.fence)
+            for start in sorted(starts):
+                sums, names = slices[start], starts[start]
+                told = sums.copy() if names is None else {name: sums.get(name, 0) for name in names}
+                of_dims.append(CellUpdate(resolution, start, at, told, names is None))
         return updates
 
     @property
@@ -240,12 +244,6 @@ class CellStore:
             before = changed[start]
             if before is not None:
                 changed[start] = {**before, **sums}
-
-
-def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: Mapping[str, int] | None) -> CellUpdate:
-    if names is None:
-        return CellUpdate(resolution, start_ms, fence, sums.copy(), whole=True)
-    return CellUpdate(resolution, start_ms, fence, {name: sums.get(name, 0) for name in names})
 
 
 def _add_up(cell: Sums, added: Mapping[str, int]) -> None:
