@@ -29,6 +29,9 @@ _LENGTH_MS: Final = tuple(SLICE_MS.values())
 Place = tuple[str, int, int]
 """Dimension key, index of the resolution, start of the block."""
 
+Span = tuple[int, int]
+"""Index of the resolution, start of the block: of many places at once, so a cell is found by its dimension key."""
+
 Sums = dict[str, int]
 Slices = dict[int, Sums]
 """Start of the slice -> measure -> integer."""
@@ -60,10 +63,6 @@ def parse_place(key: bytes) -> Place:
     return dims, int(resolution), int(start)
 
 
-def _is_expired(place: Place, newest_ms: int) -> bool:
-    return place[2] <= newest_ms - _REACH_MS[place[1]]
-
-
 class CellStore:
     """All cells of one log partition.
 
@@ -72,11 +71,11 @@ class CellStore:
     """
 
     def __init__(self, calendar: Calendar) -> None:
-        self.blocks: dict[Place, Block] = {}
+        self.blocks: dict[Span, dict[str, Block]] = {}
         self._calendar = calendar
-        self._changed: dict[Place, Changed] = {}
-        self._changed_global: dict[Place, Changed] = {}
-        self._unsaved: set[Place] = set()
+        self._changed: dict[Span, dict[str, Changed]] = {}
+        self._changed_global: dict[Span, dict[str, Changed]] = {}
+        self._unsaved: dict[Span, set[str]] = {}
 
     def add(self, levels: Levels, offset: int, newest_ms: int) -> None:
         """Fan 10 s deltas out to all resolutions.
@@ -103,25 +102,23 @@ class CellStore:
         changed, self._changed_global = self._changed_global, {}
         return self._updates(changed, fence)
 
-    def _updates(self, changed: Mapping[Place, Changed], fence: int) -> dict[str, list[CellUpdate]]:
+    def _updates(self, changed: Mapping[Span, Mapping[str, Changed]], fence: int) -> dict[str, list[CellUpdate]]:
         updates: dict[str, list[CellUpdate]] = {}
-        for place, starts in changed.items():
-            block = self.blocks.get(place)
-            if block is None:
-                continue
-            dims, resolution, _ = place
-            of_dims = updates.setdefault(dims, [])
-            slices, at = block.slices, max(fence, block.fence)
-            for start in sorted(starts):
-                sums, names = slices[start], starts[start]
-                told = sums.copy() if names is None else {name: sums.get(name, 0) for name in names}
-                of_dims.append(CellUpdate(resolution, start, at, told, names is None))
+        for span, by_dims in changed.items():
+            blocks, resolution = self.blocks.get(span, {}), span[0]
+            for dims, starts in by_dims.items():
+                slices, at = blocks[dims].slices, max(fence, blocks[dims].fence)
+                of_dims = updates.setdefault(dims, [])
+                for start in sorted(starts):
+                    sums, names = slices[start], starts[start]
+                    told = sums.copy() if names is None else {name: sums.get(name, 0) for name in names}
+                    of_dims.append(CellUpdate(resolution, start, at, told, names is None))
         return updates
 
     @property
     def unsaved(self) -> bool:
         """Whether there is anything to write, after a recovery also without a new frame."""
-        return bool(self._unsaved)
+        return any(self._unsaved.values())
 
     def take_unsaved(self, fence: int, newest_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Return the changelog records of the blocks changed since the last checkpoint; None for dropped ones.
@@ -129,25 +126,26 @@ class CellStore:
         Blocks beyond their retention are dropped first, so that what is stored depends on the log prefix alone and not
         on when deltas were fanned out.
         """
-        unsaved, self._unsaved = self._unsaved, set()
-        self._drop(place for place in unsaved if _is_expired(place, newest_ms))
+        self._drop(self._unsaved, newest_ms)
+        unsaved, self._unsaved = self._unsaved, {}
         records: list[tuple[bytes, bytes | None]] = []
-        for place in sorted(unsaved):
-            block = self.blocks.get(place)
-            record = pack(max(fence, block.fence), block.slices) if block is not None else None
-            records.append((place_key(place), record))
+        for span in sorted(unsaved):
+            blocks = self.blocks.get(span, {})
+            for dims in sorted(unsaved[span]):
+                block = blocks.get(dims)
+                record = pack(max(fence, block.fence), block.slices) if block is not None else None
+                records.append((place_key((dims, *span)), record))
         return records
 
     def drop_expired(self, newest_ms: int) -> None:
         """Forget blocks that lie wholly beyond their retention."""
-        self._unsaved.update(self._drop(place for place in self.blocks if _is_expired(place, newest_ms)))
+        self._drop(self.blocks, newest_ms)
 
-    def _drop(self, places: Iterable[Place]) -> list[Place]:
-        dropped = list(places)
-        for place in dropped:
-            self.blocks.pop(place, None)
-            self._changed_of(place[0]).pop(place, None)
-        return dropped
+    def _drop(self, spans: Iterable[Span], newest_ms: int) -> None:
+        for span in [span for span in spans if span[1] <= newest_ms - _REACH_MS[span[0]]]:
+            self._unsaved.setdefault(span, set()).update(self.blocks.pop(span, ()))
+            self._changed.pop(span, None)
+            self._changed_global.pop(span, None)
 
     def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
         """Take the records of the changelog, each the one of the highest fence of its key.
@@ -160,21 +158,24 @@ class CellStore:
         """
         highest = -1
         for key, record in records:
-            place, fence = parse_place(key), fence_of(record)
+            (dims, resolution, start), fence = parse_place(key), fence_of(record)
             block = Block(_slices_decoder.decode(body_of(record)), fence)
-            self.blocks[place] = block
+            self.blocks.setdefault((resolution, start), {})[dims] = block
             highest = max(highest, fence)
             if fence > marker_fence:
-                self._changed_of(place[0])[place] = dict.fromkeys(block.slices)
-                self._unsaved.add(place)
-        self._unsaved.update(parse_place(key) for key in repair)
+                changed = self._changed if dims else self._changed_global
+                changed.setdefault((resolution, start), {})[dims] = dict.fromkeys(block.slices)
+                self._unsaved.setdefault((resolution, start), set()).add(dims)
+        for dims, resolution, start in map(parse_place, repair):
+            self._unsaved.setdefault((resolution, start), set()).add(dims)
         return highest
 
     def cells(self) -> Iterator[tuple[str, int, int, Sums]]:
         """Go through all cells: dimension key, index of the resolution, start, sums."""
-        for (dims, resolution, _), block in self.blocks.items():
-            for start, sums in block.slices.items():
-                yield dims, resolution, start, sums
+        for (resolution, _), blocks in self.blocks.items():
+            for dims, block in blocks.items():
+                for start, sums in block.slices.items():
+                    yield dims, resolution, start, sums
 
     def _coarsen(self, finer: Iterable[Deltas], resolution: int) -> Deltas:
         """Add deltas up to the slices of a coarser resolution; those that are alone there are taken as they are."""
@@ -206,16 +207,18 @@ class CellStore:
 
     def _add_level(self, level: Deltas, resolution: int, offset: int, oldest_ms: int) -> None:
         """Add deltas to the cells of one resolution; blocks that start at or before ``oldest_ms`` get nothing."""
-        length_ms, blocks, unsaved = BLOCK_MS[resolution], self.blocks, self._unsaved
+        length_ms = BLOCK_MS[resolution]
         for start, cells in level.items():
-            block_start = start - start % length_ms
-            if block_start <= oldest_ms:
+            span = (resolution, start - start % length_ms)
+            if span[1] <= oldest_ms:
                 continue
+            blocks = self.blocks.setdefault(span, {})
+            unsaved = self._unsaved.setdefault(span, set())
+            changed = self._changed.setdefault(span, {})
             for dims, sums in cells.items():
-                place = (dims, resolution, block_start)
-                block = blocks.get(place)
+                block = blocks.get(dims)
                 if block is None:
-                    block = blocks[place] = Block({})
+                    block = blocks[dims] = Block({})
                 elif block.fence >= offset:
                     continue
                 cell = block.slices.get(start)
@@ -224,26 +227,22 @@ class CellStore:
                     block.slices[start] = {measure: delta for measure, delta in sums.items() if delta}
                 else:
                     _add_up(cell, sums)
-                unsaved.add(place)
-                self._note_changed(place, start, sums)
+                unsaved.add(dims)
+                in_block = (changed if dims else self._changed_global.setdefault(span, {})).setdefault(dims, {})
+                if resolution < _LARGE:
+                    in_block[start] = None
+                else:
+                    _note(in_block, start, sums)
 
-    def _changed_of(self, dims: str) -> dict[Place, Changed]:
-        return self._changed if dims else self._changed_global
 
-    def _note_changed(self, place: Place, start: int, sums: Mapping[str, int]) -> None:
-        """Remember what is to be told: small cells whole, as that is cheaper than to know what changed."""
-        places = self._changed_of(place[0])
-        changed = places.get(place)
-        if changed is None:
-            changed = places[place] = {}
-        if place[1] < _LARGE:
-            changed[start] = None
-        elif start not in changed:
-            changed[start] = sums
-        else:
-            before = changed[start]
-            if before is not None:
-                changed[start] = {**before, **sums}
+def _note(changed: Changed, start: int, sums: Mapping[str, int]) -> None:
+    """Remember which measures of a large cell changed."""
+    if start not in changed:
+        changed[start] = sums
+        return
+    before = changed[start]
+    if before is not None:
+        changed[start] = {**before, **sums}
 
 
 def _add_up(cell: Sums, added: Mapping[str, int]) -> None:
