@@ -108,7 +108,7 @@ class Accumulator:
         sign = self.sign
         if not sign or not counting.groups:
             return
-        integers = (count * sign, *[quantity * sign for quantity in quantities]) if quantities else (count * sign,)
+        integers = (count, *quantities) if sign > 0 else (-count, *[-quantity for quantity in quantities])
         at = self._levels[0][at_ms - at_ms % _TEN_SECONDS]
         if products is not None:
             for grouped in counting.groups:
