@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.brokers import RedisServer
-from agents.kafka import TopicPartition, committed_offsets
+from agents.kafka import TopicPartition
+from agents.reading import committed_offsets
 from agents.topics import intake_group
 from schemas.topics import state_group
 from tests.e2e.history import History

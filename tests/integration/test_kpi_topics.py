@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from agents import kpi_topics
 from agents.brokers import Broker
-from agents.kafka import read_to_end
 from agents.kpi_topics import KpiTopics
+from agents.reading import read_to_end
 from agents.topics import create_topics, partitions_of
 from schemas.settings import Settings
 from streams.publication import Publication
