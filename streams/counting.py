@@ -11,12 +11,12 @@ from schemas.facts import ATTRIBUTE_COLUMNS, FACTS, QUANTITY_COLUMNS
 from schemas.kpi import escape
 from schemas.measures import COUNT, Measure
 from schemas.rows import COLUMNS, EVENT_TYPES, Row
-from schemas.windows import RESOLUTIONS, WINDOW_RESOLUTION, WINDOWS
 from streams.dimensions import Dimensions
-from streams.groupings import COMBINED, FIXED, Conditions, Counting, Grouped, Op, SizedOp
+from streams.groupings import COMBINED, FIXED, PRODUCT, Conditions, Counting, Grouped, Keys, Op, SizedOp
 
 GLOBAL: Final = ""
 _MOST_COUNTINGS: Final = 50_000
+_NO_KEYS: Final = Keys("")
 
 
 class PlainFact:
@@ -81,12 +81,12 @@ class CountingPlan:
         self.groupings = dict(groupings)
         self.own = tuple(own)
         self.dimensions = Dimensions(self.own)
-        self.finest = dict(self._finest())
         self._of_fact: dict[str, list[Measure]] = {}
         for measure in self.measures.values():
             if self.groupings[measure.name]:
                 self._of_fact.setdefault(measure.fact, []).append(measure)
         self._counting: dict[tuple[str | None, ...], Counting] = {}
+        self._keys: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Keys] = {}
         self.plain = tuple(self._plain(event_type) for event_type in EVENT_TYPES)
 
     def counting(self, fact: str, *attributes: str | None) -> Counting:
@@ -96,6 +96,7 @@ class CountingPlan:
         if found is None:
             if len(self._counting) >= _MOST_COUNTINGS:
                 self._counting.clear()
+                self._keys.clear()
             stated = [value or "" for value in attributes]
             attributes_of = dict(zip(FACTS[fact].attributes, stated, strict=False))
             found = self._counting[key] = Counting(tuple(self._make_counting(fact, attributes_of)))
@@ -150,7 +151,23 @@ class CountingPlan:
                 sized = tuple(
                     SizedOp(m.name, self._slot(m, m.quantity), self._slot(m, m.keyed_by)) for m in here if m.is_sized
                 )
-                yield _grouped(parts, ops, sized, only)
+                yield Grouped(*self._key(parts), ops, sized, only, PRODUCT in parts)
+
+    def _key(self, parts: tuple[int | str, ...]) -> tuple[int, str, Keys, tuple[str | tuple[int, Keys], ...]]:
+        """How a dimension key is made of its parts: the first fields of :class:`Grouped`."""
+        names, ready = self.dimensions.names, [str(part) for part in parts]
+        indexes = [part for part in parts if isinstance(part, int)]
+        if not indexes:
+            return FIXED, ",".join(ready), _NO_KEYS, ()
+        if len(indexes) == 1:
+            place = parts.index(indexes[0])
+            keys = self._keys_by(names[indexes[0]], tuple(ready[:place]), tuple(ready[place + 1 :]))
+            return indexes[0], "", keys, ()
+        of_parts = tuple(part if isinstance(part, str) else (part, self._keys_by(names[part])) for part in parts)
+        return COMBINED, "", _NO_KEYS, of_parts
+
+    def _keys_by(self, name: str, before: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> Keys:
+        return self._keys.setdefault((name, before, after), Keys(name, before, after))
 
     def _conditions(self, measure: Measure) -> Conditions:
         """Return which values of event dimensions a measure is only counted for."""
@@ -164,28 +181,10 @@ class CountingPlan:
         value = attributes.get(name)
         return f"{name}={escape(value)}" if value else ""
 
-    def _finest(self) -> Iterable[tuple[str, int]]:
-        """Stored measure -> index of the finest resolution that it has cells of, where that is not the first."""
-        for measure in self.measures.values():
-            if measure.per_window:
-                for window in WINDOWS:
-                    yield f"{measure.name}@{window}", RESOLUTIONS.index(WINDOW_RESOLUTION[window])
-
 
 def names_in(groupings: Iterable[str]) -> list[str]:
     """Return the dimension names in groupings, in alphabetical order."""
     return sorted({name for grouping in groupings if grouping for name in grouping.split(",")})
-
-
-def _grouped(
-    parts: tuple[int | str, ...], ops: tuple[Op, ...], sized: tuple[SizedOp, ...], only: Conditions
-) -> Grouped:
-    fixed = [part for part in parts if isinstance(part, str)]
-    if len(fixed) == len(parts):
-        return Grouped(FIXED, ",".join(fixed), (), ops, sized, only, is_plain=not only)
-    if len(parts) == 1 and isinstance(parts[0], int):
-        return Grouped(parts[0], "", (), ops, sized, only, is_plain=not only)
-    return Grouped(COMBINED, "", parts, ops, sized, only)
 
 
 def _stored(measure: Measure, attributes: dict[str, str]) -> str:

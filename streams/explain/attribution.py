@@ -21,6 +21,7 @@ from streams.dimensions import Dims
 from streams.explain.anatomy import Reading
 from streams.fold.account import Account, AccountRecord, order_of, stated_before
 from streams.fold.accumulator import Accumulator
+from streams.fold.gathering import flat
 from streams.fold.history import REPLAYED
 from streams.fold.rules import FoldRules
 from streams.plan import Plan
@@ -99,7 +100,7 @@ class Attribution:
     def _taken(self, row: Row) -> Contribution | None:
         steps: list[Step] = []
         later: list[Step] = []
-        for (dims, start_ms), sums in self._out.drain().items():
+        for dims, start_ms, sums in flat(self._out.drain()):
             if dims != self._dims:
                 continue
             for reading in self._readings:

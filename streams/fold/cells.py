@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
-from streams.fold.gathering import Deltas
+from streams.fold.gathering import Deltas, Levels
 from streams.time import Calendar
 
 BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 32 * DAY_MS, 1 << 60)
@@ -29,12 +29,15 @@ _LENGTH_MS: Final = tuple(SLICE_MS.values())
 Place = tuple[str, int, int]
 """Dimension key, index of the resolution, start of the block."""
 
+Span = tuple[int, int]
+"""Index of the resolution, start of the block: of many places at once, so a cell is found by its dimension key."""
+
 Sums = dict[str, int]
 Slices = dict[int, Sums]
 """Start of the slice -> measure -> integer."""
 
-Changed = dict[int, dict[str, None] | None]
-"""Start of the slice -> the measures that changed; None: all of them."""
+Changed = dict[int, Mapping[str, int] | None]
+"""Start of the slice -> a mapping by the measures that changed; None: all of them."""
 
 _slices_decoder: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
 
@@ -60,41 +63,32 @@ def parse_place(key: bytes) -> Place:
     return dims, int(resolution), int(start)
 
 
-def _is_expired(place: Place, newest_ms: int) -> bool:
-    return place[2] <= newest_ms - _REACH_MS[place[1]]
-
-
 class CellStore:
     """All cells of one log partition.
 
     Args:
         calendar: Days of the business zone.
-        finest: Measure -> index of its finest resolution, for those that have no cells of the first.
     """
 
-    def __init__(self, calendar: Calendar, finest: Mapping[str, int]) -> None:
-        self.blocks: dict[Place, Block] = {}
+    def __init__(self, calendar: Calendar) -> None:
+        self.blocks: dict[Span, dict[str, Block]] = {}
         self._calendar = calendar
-        self._coarser_only = tuple(
-            frozenset(name for name, index in finest.items() if index > resolution)
-            for resolution in range(len(RESOLUTIONS))
-        )
-        """Per resolution the measures that have cells of coarser ones only."""
-        self._changed: dict[Place, Changed] = {}
-        self._changed_global: dict[Place, Changed] = {}
-        self._unsaved: set[Place] = set()
+        self._changed: dict[Span, dict[str, Changed]] = {}
+        self._changed_global: dict[Span, dict[str, Changed]] = {}
+        self._unsaved: dict[Span, set[str]] = {}
 
-    def add(self, deltas: Deltas, offset: int, newest_ms: int) -> None:
+    def add(self, levels: Levels, offset: int, newest_ms: int) -> None:
         """Fan 10 s deltas out to all resolutions.
 
         Args:
-            deltas: What is added.
+            levels: What is added.
             offset: The last log offset they come from. Blocks recovered at or past it hold them already.
             newest_ms: Highest event time of the partition; blocks beyond their retention behind it get nothing.
         """
-        level = deltas
+        level = levels[0]
         for resolution in range(len(RESOLUTIONS)):
-            level = self._coarsen(level, resolution) if resolution else level
+            if resolution:
+                level = self._coarsen([level, *levels[resolution : resolution + 1]], resolution)
             self._add_level(level, resolution, offset, newest_ms - _REACH_MS[resolution])
 
     def take_changed(self, fence: int) -> dict[str, list[CellUpdate]]:
@@ -108,21 +102,23 @@ class CellStore:
         changed, self._changed_global = self._changed_global, {}
         return self._updates(changed, fence)
 
-    def _updates(self, changed: Mapping[Place, Changed], fence: int) -> dict[str, list[CellUpdate]]:
+    def _updates(self, changed: Mapping[Span, Mapping[str, Changed]], fence: int) -> dict[str, list[CellUpdate]]:
         updates: dict[str, list[CellUpdate]] = {}
-        for place, starts in changed.items():
-            block = self.blocks.get(place)
-            if block is None:
-                continue
-            of_dims = updates.setdefault(place[0], [])
-            at = max(fence, block.fence)
-            of_dims += (_update(place[1], start, at, block.slices[start], starts[start]) for start in sorted(starts))
+        for span, by_dims in changed.items():
+            blocks, resolution = self.blocks.get(span, {}), span[0]
+            for dims, starts in by_dims.items():
+                slices, at = blocks[dims].slices, max(fence, blocks[dims].fence)
+                of_dims = updates.setdefault(dims, [])
+                for start in sorted(starts):
+                    sums, names = slices[start], starts[start]
+                    told = sums.copy() if names is None else {name: sums.get(name, 0) for name in names}
+                    of_dims.append(CellUpdate(resolution, start, at, told, names is None))
         return updates
 
     @property
     def unsaved(self) -> bool:
         """Whether there is anything to write, after a recovery also without a new frame."""
-        return bool(self._unsaved)
+        return any(self._unsaved.values())
 
     def take_unsaved(self, fence: int, newest_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Return the changelog records of the blocks changed since the last checkpoint; None for dropped ones.
@@ -130,25 +126,26 @@ class CellStore:
         Blocks beyond their retention are dropped first, so that what is stored depends on the log prefix alone and not
         on when deltas were fanned out.
         """
-        unsaved, self._unsaved = self._unsaved, set()
-        self._drop(place for place in unsaved if _is_expired(place, newest_ms))
+        self._drop(self._unsaved, newest_ms)
+        unsaved, self._unsaved = self._unsaved, {}
         records: list[tuple[bytes, bytes | None]] = []
-        for place in sorted(unsaved):
-            block = self.blocks.get(place)
-            record = pack(max(fence, block.fence), block.slices) if block is not None else None
-            records.append((place_key(place), record))
+        for span in sorted(unsaved):
+            blocks = self.blocks.get(span, {})
+            for dims in sorted(unsaved[span]):
+                block = blocks.get(dims)
+                record = pack(max(fence, block.fence), block.slices) if block is not None else None
+                records.append((place_key((dims, *span)), record))
         return records
 
     def drop_expired(self, newest_ms: int) -> None:
         """Forget blocks that lie wholly beyond their retention."""
-        self._unsaved.update(self._drop(place for place in self.blocks if _is_expired(place, newest_ms)))
+        self._drop(self.blocks, newest_ms)
 
-    def _drop(self, places: Iterable[Place]) -> list[Place]:
-        dropped = list(places)
-        for place in dropped:
-            self.blocks.pop(place, None)
-            self._changed_of(place).pop(place, None)
-        return dropped
+    def _drop(self, spans: Iterable[Span], newest_ms: int) -> None:
+        for span in [span for span in spans if span[1] <= newest_ms - _REACH_MS[span[0]]]:
+            self._unsaved.setdefault(span, set()).update(self.blocks.pop(span, ()))
+            self._changed.pop(span, None)
+            self._changed_global.pop(span, None)
 
     def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
         """Take the records of the changelog, each the one of the highest fence of its key.
@@ -161,37 +158,46 @@ class CellStore:
         """
         highest = -1
         for key, record in records:
-            place, fence = parse_place(key), fence_of(record)
+            (dims, resolution, start), fence = parse_place(key), fence_of(record)
             block = Block(_slices_decoder.decode(body_of(record)), fence)
-            self.blocks[place] = block
+            self.blocks.setdefault((resolution, start), {})[dims] = block
             highest = max(highest, fence)
             if fence > marker_fence:
-                self._changed_of(place)[place] = dict.fromkeys(block.slices)
-                self._unsaved.add(place)
-        self._unsaved.update(parse_place(key) for key in repair)
+                changed = self._changed if dims else self._changed_global
+                changed.setdefault((resolution, start), {})[dims] = dict.fromkeys(block.slices)
+                self._unsaved.setdefault((resolution, start), set()).add(dims)
+        for dims, resolution, start in map(parse_place, repair):
+            self._unsaved.setdefault((resolution, start), set()).add(dims)
         return highest
 
     def cells(self) -> Iterator[tuple[str, int, int, Sums]]:
         """Go through all cells: dimension key, index of the resolution, start, sums."""
-        for (dims, resolution, _), block in self.blocks.items():
-            for start, sums in block.slices.items():
-                yield dims, resolution, start, sums
+        for (resolution, _), blocks in self.blocks.items():
+            for dims, block in blocks.items():
+                for start, sums in block.slices.items():
+                    yield dims, resolution, start, sums
 
-    def _coarsen(self, deltas: Deltas, resolution: int) -> Deltas:
+    def _coarsen(self, finer: Iterable[Deltas], resolution: int) -> Deltas:
         """Add deltas up to the slices of a coarser resolution; those that are alone there are taken as they are."""
-        coarser: dict[tuple[str, int], Mapping[str, int]] = {}
-        owned: dict[tuple[str, int], Sums] = {}
-        for (dims, start_ms), sums in deltas.items():
-            place = (dims, self._slice_start(resolution, start_ms))
-            cell = coarser.get(place)
-            if cell is None:
-                coarser[place] = sums
-                continue
-            added = owned.get(place)
-            if added is None:
-                added = coarser[place] = owned[place] = dict(cell)
-            for measure, delta in sums.items():
-                added[measure] = added.get(measure, 0) + delta
+        coarser: dict[int, dict[str, Mapping[str, int]]] = {}
+        owned: dict[int, dict[str, Sums]] = {}
+        for deltas in finer:
+            for finer_start, cells in deltas.items():
+                start = self._slice_start(resolution, finer_start)
+                found = coarser.get(start)
+                if found is None:
+                    coarser[start] = dict(cells)
+                    continue
+                mine = owned.setdefault(start, {})
+                for dims, sums in cells.items():
+                    added = mine.get(dims)
+                    if added is None:
+                        if dims not in found:
+                            found[dims] = sums
+                            continue
+                        added = found[dims] = mine[dims] = dict(found[dims])
+                    for measure, delta in sums.items():
+                        added[measure] = added.get(measure, 0) + delta
         return coarser
 
     def _slice_start(self, resolution: int, at_ms: int) -> int:
@@ -201,59 +207,46 @@ class CellStore:
 
     def _add_level(self, level: Deltas, resolution: int, offset: int, oldest_ms: int) -> None:
         """Add deltas to the cells of one resolution; blocks that start at or before ``oldest_ms`` get nothing."""
-        length_ms, coarser_only = BLOCK_MS[resolution], self._coarser_only[resolution]
-        for (dims, start), sums in level.items():
-            place = (dims, resolution, start - start % length_ms)
-            if place[2] <= oldest_ms:
+        length_ms = BLOCK_MS[resolution]
+        for start, cells in level.items():
+            span = (resolution, start - start % length_ms)
+            if span[1] <= oldest_ms:
                 continue
-            added = sums
-            if not coarser_only.isdisjoint(sums):
-                added = {name: delta for name, delta in sums.items() if name not in coarser_only}
-                if not added:
+            blocks = self.blocks.setdefault(span, {})
+            unsaved = self._unsaved.setdefault(span, set())
+            changed = self._changed.setdefault(span, {})
+            for dims, sums in cells.items():
+                block = blocks.get(dims)
+                if block is None:
+                    block = blocks[dims] = Block({})
+                elif block.fence >= offset:
                     continue
-            block = self.blocks.get(place)
-            if block is None:
-                block = self.blocks[place] = Block({})
-            elif block.fence >= offset:
-                continue
-            cell = block.slices.get(start)
-            if cell is None:
-                # Also where all is taken back: what is stored must not depend on when deltas are fanned out.
-                cell = block.slices[start] = {}
-            _add_up(cell, added)
-            self._unsaved.add(place)
-            self._note_changed(place, start, added)
-
-    def _changed_of(self, place: Place) -> dict[Place, Changed]:
-        return self._changed if place[0] else self._changed_global
-
-    def _note_changed(self, place: Place, start: int, sums: Mapping[str, int]) -> None:
-        """Remember what is to be told: small cells whole, as that is cheaper than to know what changed."""
-        places = self._changed_of(place)
-        changed = places.get(place)
-        if changed is None:
-            changed = places[place] = {}
-        if place[1] < _LARGE:
-            changed[start] = None
-        elif start not in changed:
-            changed[start] = dict.fromkeys(sums)
-        else:
-            names = changed[start]
-            if names is not None:
-                names.update(dict.fromkeys(sums))
+                cell = block.slices.get(start)
+                if cell is None:
+                    # Also where all is taken back: what is stored must not depend on when deltas are fanned out.
+                    block.slices[start] = {measure: delta for measure, delta in sums.items() if delta}
+                else:
+                    _add_up(cell, sums)
+                unsaved.add(dims)
+                in_block = (changed if dims else self._changed_global.setdefault(span, {})).setdefault(dims, {})
+                if resolution < _LARGE:
+                    in_block[start] = None
+                else:
+                    _note(in_block, start, sums)
 
 
-def _update(resolution: int, start_ms: int, fence: int, sums: Sums, names: dict[str, None] | None) -> CellUpdate:
-    if names is None:
-        return CellUpdate(resolution, start_ms, fence, sums.copy(), whole=True)
-    return CellUpdate(resolution, start_ms, fence, {name: sums.get(name, 0) for name in names})
+def _note(changed: Changed, start: int, sums: Mapping[str, int]) -> None:
+    """Remember which measures of a large cell changed."""
+    if start not in changed:
+        changed[start] = sums
+        return
+    before = changed[start]
+    if before is not None:
+        changed[start] = {**before, **sums}
 
 
 def _add_up(cell: Sums, added: Mapping[str, int]) -> None:
     """Add to a cell; what is 0 is not kept."""
-    if not cell and 0 not in added.values():
-        cell.update(added)
-        return
     for measure, delta in added.items():
         left = cell.get(measure, 0) + delta
         if left:

@@ -3,60 +3,79 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from schemas.windows import SLICE_MS
 
 Sums = defaultdict[str, int]
 """Measure -> what is added."""
 
-Deltas = Mapping[tuple[str, int], Mapping[str, int]]
-"""``(dimension key, start of the 10 s slice) -> {measure: what is added}``."""
+Cells = defaultdict[str, Sums]
+"""Dimension key -> what is added to its cell."""
+
+Deltas = Mapping[int, Mapping[str, Mapping[str, int]]]
+"""Start of a 10 s slice -> dimension key -> measure -> what is added."""
+
+Levels = Sequence[Deltas]
+"""Deltas by the index of the finest resolution that has cells of them: of what exists once a window, not the first."""
+
+_no_sums = partial(defaultdict[str, int], int)
 
 
-class Slice:
-    """What is added to one slice: cells by dimension key, and the same ones by the value of a single dimension.
+class Gathering(dict[int, Cells]):
+    """Start of a slice -> what is added to its cells; a slice that is asked for is there."""
 
-    Args:
-        dimensions: How many event dimensions there are.
-    """
-
-    __slots__ = ("by_value", "cells")
-
-    def __init__(self, dimensions: int) -> None:
-        self.cells: defaultdict[str, Sums] = defaultdict(_no_sums)
-        self.by_value: tuple[dict[str, Sums], ...] = tuple([{} for _ in range(dimensions)])
-
-
-class Gathering(dict[int, Slice]):
-    """Start of a slice -> what is added to it; a slice that is asked for is there.
-
-    Args:
-        dimensions: How many event dimensions there are.
-    """
-
-    def __init__(self, dimensions: int) -> None:
-        super().__init__()
-        self._dimensions = dimensions
-
-    def __missing__(self, start_ms: int) -> Slice:
-        found = self[start_ms] = Slice(self._dimensions)
+    def __missing__(self, start_ms: int) -> Cells:
+        found = self[start_ms] = defaultdict(_no_sums)
         return found
 
     def add(self, deltas: Deltas) -> None:
         """Add deltas, in their order."""
-        for (key, start_ms), sums in deltas.items():
-            cell = self[start_ms].cells[key]
-            for measure, delta in sums.items():
-                cell[measure] += delta
+        for start_ms, cells in deltas.items():
+            for key, sums in cells.items():
+                cell = self[start_ms][key]
+                for measure, delta in sums.items():
+                    cell[measure] += delta
 
     def take_out(self, key: str) -> Deltas:
         """Take out what was added to one dimension key, in the order in which slices came up."""
-        return {(key, start_ms): sums for start_ms, at in self.items() if (sums := at.cells.pop(key, None))}
+        return {start_ms: {key: sums} for start_ms, cells in self.items() if (sums := cells.pop(key, None))}
 
 
-def flat(gathered: Gathering) -> Deltas:
-    """Return what has been gathered, in the order in which it came up."""
-    return {(key, start_ms): sums for start_ms, at in gathered.items() for key, sums in at.cells.items()}
+class Apart(Gathering):
+    """Gathers on with others, but keeps apart what is added to slices of the past; slice 0 belongs to no time.
+
+    Args:
+        others: What was gathered so far.
+        before_ms: Slices that start before this are kept apart.
+    """
+
+    def __init__(self, others: Gathering, before_ms: int) -> None:
+        super().__init__()
+        self.others = others
+        self.kept = Gathering()
+        self._before_ms = before_ms
+
+    def __missing__(self, start_ms: int) -> Cells:
+        source = self.kept if 0 < start_ms < self._before_ms else self.others
+        found = self[start_ms] = source[start_ms]
+        return found
+
+    def put_together(self) -> Gathering:
+        """Add what was kept apart to the others; returns them."""
+        self.others.add(self.kept)
+        return self.others
 
 
-def _no_sums() -> Sums:
-    return defaultdict(int)
+def gatherings() -> Sequence[Gathering]:
+    """Return what is to gather deltas: for each of the resolutions that windows begin and end at."""
+    return [Gathering() for _ in SLICE_MS]
+
+
+def flat(levels: Levels) -> Iterator[tuple[str, int, Mapping[str, int]]]:
+    """Go through deltas: dimension key, start of the slice, sums."""
+    for level in levels:
+        for start_ms, cells in level.items():
+            for key, sums in cells.items():
+                yield key, start_ms, sums

@@ -18,7 +18,7 @@ from streams.counting import CountingPlan
 from streams.fold.accounts import AccountStore, Records
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
-from streams.fold.gathering import Deltas
+from streams.fold.gathering import Levels
 from streams.fold.restating import RESTATING, Restating
 from streams.fold.rules import FoldRules
 from streams.time import Calendar
@@ -79,7 +79,7 @@ class PartitionFold:
         self.partition = partition
         self.fence = -1
         self.newest_ms: int | None = None
-        self.cells = CellStore(calendar, plan.finest)
+        self.cells = CellStore(calendar)
         self.events_folded = 0
         self.duplicates = 0
         self.sections_refused = 0
@@ -193,9 +193,9 @@ class PartitionFold:
         """Fan out what frames have added since the last time."""
         self._fan_out(self._out.drain())
 
-    def _fan_out(self, deltas: Deltas) -> None:
-        if deltas and self.newest_ms is not None:
-            self.cells.add(deltas, self._pending_offset, self.newest_ms)
+    def _fan_out(self, levels: Levels) -> None:
+        if any(levels) and self.newest_ms is not None:
+            self.cells.add(levels, self._pending_offset, self.newest_ms)
 
     def tidy(self) -> None:
         """Fan out what frames have added, and drop what is beyond its retention."""

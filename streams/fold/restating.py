@@ -1,7 +1,7 @@
 """What an event changed in days that are over: noted event by event, for the log of restatements.
 
-Most events cannot: they are of the running day. Late ones, and those that restate a sale or an invoice, are folded
-with deltas of their own, which are then added to the others.
+Most events cannot: they are of the running day. Of late ones, and of those that restate a sale or an invoice, what they
+add to the past is kept apart at first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from schemas.wire import Restated
 from streams.counting import CountingPlan
 from streams.fold.account import Account
 from streams.fold.accumulator import Accumulator
+from streams.fold.gathering import flat
 from streams.fold.goals import PREFIX
 
 RESTATING: Final = frozenset(KIND[name] for name in ("deal.won", "deal.amended", "deal.invoice_paid"))
@@ -40,16 +41,14 @@ class Restating:
 
     def fold(self, account: Account, row: Row, horizon_ms: int, offset: int, closed_ms: int) -> bool:
         """Have an account fold an event, note what that changes before ``closed_ms``; returns what the account does."""
-        others = self._out.set_aside()
+        apart = self._out.keep_apart(closed_ms)
         event_id, kind, at_ms = row.event_id, row.kind, row.at_ms
         folded = account.fold(row, horizon_ms)
-        mine = self._out.merge_into(others)
         days: dict[tuple[str, int], dict[str, int]] = {}
-        for (dims, start_ms), sums in mine.items():
-            if 0 < start_ms < closed_ms:
-                delta = days.setdefault((dims, self._out.calendar.day_start(start_ms)), {})
-                for measure, value in sums.items():
-                    delta[measure] = delta.get(measure, 0) + value
+        for dims, start_ms, sums in flat(self._out.put_together(apart)):
+            delta = days.setdefault((dims, self._out.calendar.day_start(start_ms)), {})
+            for measure, value in sums.items():
+                delta[measure] = delta.get(measure, 0) + value
         for (dims, day_ms), delta in days.items():
             changed = {name: value for name, value in delta.items() if value and self._counts(name)}
             if changed:

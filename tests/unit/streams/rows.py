@@ -16,6 +16,7 @@ from schemas.rows import Frame, Row, Section
 from schemas.settings import settings_from
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
+from streams.fold.gathering import flat
 from streams.fold.rules import FoldRules
 from streams.intake.normalise import Normaliser
 from streams.plan import Plan
@@ -69,6 +70,14 @@ def plan_of(*names: str, dimensions: tuple[str, ...] | None = None) -> Plan:
     return Plan(kpis)
 
 
+def drained(out: Accumulator) -> dict[tuple[str, int], dict[str, int]]:
+    """What has been gathered: ``(dimension key, start of the 10 s slice) -> measure -> integer``."""
+    found: dict[tuple[str, int], dict[str, int]] = {}
+    for dims, start_ms, sums in flat(out.drain()):
+        found.setdefault((dims, start_ms), {}).update(sums)
+    return found
+
+
 class Book:
     """One account, and what it has added so far: ``(dimension key, measure) -> integer``."""
 
@@ -80,7 +89,7 @@ class Book:
     def take(self, *rows: Row, horizon_ms: int = -(1 << 60)) -> Book:
         for found in rows:
             self.account.fold(msgspec.structs.replace(found), horizon_ms)
-        for (dims, start_ms), sums in self.out.drain().items():
+        for dims, start_ms, sums in flat(self.out.drain()):
             for measure, delta in sums.items():
                 key = (dims, measure, start_ms)
                 self._sums[key] = self._sums.get(key, 0) + delta

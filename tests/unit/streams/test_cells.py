@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.windows import DAY_MS, HOUR_MS, RESOLUTIONS, RETENTION_MS
+from schemas.windows import DAY_MS, HOUR_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
 from schemas.wire import CellUpdate, fence_of
 from streams.fold.cells import BLOCK_MS, CellStore, parse_place, place_key
-from streams.fold.gathering import Deltas
+from streams.fold.gathering import Levels
 from tests.unit.streams.rows import CALENDAR, at
 
 NOW = at("2024-10-27 12:00:07")  # Berlin's day of 25 hours
 SLICE = NOW - NOW % 10_000
-FINEST = {"buyers@30d": RESOLUTIONS.index("15m")}
 
 
-def deltas(*additions: tuple[int, int], measure: str = "n", dims: str = "") -> Deltas:
-    return {(dims, at_ms - at_ms % 10_000): {measure: n} for at_ms, n in additions}
+def deltas(*additions: tuple[int, int], finest: str = "10s") -> Levels:
+    added = {at_ms - at_ms % 10_000: {"": {"n": n}} for at_ms, n in additions}
+    return [added if resolution == finest else {} for resolution in SLICE_MS]
 
 
 @pytest.fixture
 def store() -> CellStore:
-    return CellStore(CALENDAR, FINEST)
+    return CellStore(CALENDAR)
 
 
 def held(store: CellStore, measure: str = "n") -> dict[tuple[str, int], int]:
@@ -46,8 +46,16 @@ def test_what_is_taken_back_leaves_no_trace_in_the_sums(store: CellStore) -> Non
 
 
 def test_a_measure_has_no_cells_finer_than_its_window(store: CellStore) -> None:
-    store.add(deltas((NOW, 1), measure="buyers@30d"), 0, NOW)
-    assert {resolution for resolution, _ in held(store, "buyers@30d")} == {"15m", "1d", "all"}
+    store.add(deltas((NOW, 1), finest="15m"), 0, NOW)
+    assert {resolution for resolution, _ in held(store)} == {"15m", "1d", "all"}
+    store.add([{SLICE: {"": {"n": 2}}}, {}, {SLICE: {"": {"n": 4}}}], 1, NOW)
+    assert {resolution: n for (resolution, _), n in held(store).items()} == {
+        "10s": 2,
+        "1m": 2,
+        "15m": 7,
+        "1d": 7,
+        "all": 7,
+    }
 
 
 def test_an_event_too_late_for_fine_cells_still_counts_in_the_coarse_ones(store: CellStore) -> None:
@@ -85,9 +93,9 @@ def test_changed_cells_are_told_once_and_in_full(store: CellStore) -> None:
 
 
 def test_of_large_cells_only_what_changed_is_told_also_that_it_is_0(store: CellStore) -> None:
-    store.add({("", SLICE): {"n": 1, "m": 5, "gone": 2}}, 0, NOW)
+    store.add([{SLICE: {"": {"n": 1, "m": 5, "gone": 2}}}], 0, NOW)
     store.take_changed(0)
-    store.add({("", SLICE): {"n": 1, "gone": -2}}, 1, NOW)
+    store.add([{SLICE: {"": {"n": 1, "gone": -2}}}], 1, NOW)
     told = {RESOLUTIONS[update.resolution]: (update.sums, update.whole) for update in store.take_changed(1)[""]}
     assert told["10s"] == told["1m"] == ({"n": 2, "m": 5}, True)
     assert told["15m"] == told["1d"] == told["all"] == ({"n": 2, "gone": 0}, False)
@@ -105,7 +113,7 @@ def test_a_restored_block_holds_what_came_before_its_fence_and_nothing_twice(sto
     #  marker         ^         ^ fence of the block
     store.add(deltas((NOW, 3)), 8, NOW)
     records = [(key, value) for key, value in store.take_unsaved(8, NOW) if value]
-    again = CellStore(CALENDAR, FINEST)
+    again = CellStore(CALENDAR)
     assert again.restore(records, marker_fence=5, repair=()) == 8
     again.add(deltas((NOW, 1)), 7, NOW)
     assert held(again)["10s", SLICE] == 3
@@ -116,7 +124,7 @@ def test_a_restored_block_holds_what_came_before_its_fence_and_nothing_twice(sto
 def test_records_past_the_marker_are_changed_and_unsaved_and_keep_their_fence(store: CellStore) -> None:
     store.add(deltas((NOW, 3)), 8, NOW)
     records = [(key, value) for key, value in store.take_unsaved(8, NOW) if value]
-    ahead, behind = CellStore(CALENDAR, FINEST), CellStore(CALENDAR, FINEST)
+    ahead, behind = CellStore(CALENDAR), CellStore(CALENDAR)
     ahead.restore(records, 5, ())
     assert {update.fence for update in ahead.take_changed(6)[""]} == {8}
     assert {fence_of(value or b"") for _, value in ahead.take_unsaved(6, NOW)} == {8}
@@ -128,7 +136,7 @@ def test_records_past_the_marker_are_changed_and_unsaved_and_keep_their_fence(st
 def test_records_that_stand_below_an_older_one_are_written_again(store: CellStore) -> None:
     store.add(deltas((NOW, 3)), 8, NOW)
     records = [(key, value) for key, value in store.take_unsaved(8, NOW) if value]
-    again = CellStore(CALENDAR, FINEST)
+    again = CellStore(CALENDAR)
     again.restore(records, 8, [records[0][0]])
     assert [key for key, _ in again.take_unsaved(9, NOW)] == [records[0][0]]
 

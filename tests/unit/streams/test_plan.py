@@ -57,9 +57,19 @@ def test_a_grouping_by_an_attribute_takes_the_facts_own_value() -> None:
 
 
 def test_a_pair_combines_a_dimension_of_the_event_with_an_attribute_of_the_fact() -> None:
-    plan = Plan([kpi(numerator="stage_entries", dimensions=("rep,stage",))])
-    combined = [grouped for grouped in plan.counting("stage_entry", "proposal").groups if grouped.by == COMBINED]
-    assert [grouped.parts for grouped in combined] == [(EVENT_DIMENSIONS.index("rep"), "stage=proposal")]
+    plan = Plan([kpi(numerator="stage_entries", dimensions=("rep,stage", "stage,team"))])
+    pairs = [grouped for grouped in plan.counting("stage_entry", "a|b").groups if grouped.by >= 0]
+    assert [(EVENT_DIMENSIONS[grouped.by], grouped.keys["=x"]) for grouped in pairs] == [
+        ("rep", "rep=%3Dx,stage=a%7Cb"),
+        ("team", "stage=a%7Cb,team=%3Dx"),
+    ]
+
+
+def test_a_pair_of_dimensions_of_the_event_has_a_part_by_value_of_each() -> None:
+    plan = Plan([kpi(numerator="leads_created", dimensions=("rep,source",))])
+    (combined,) = [grouped for grouped in plan.counting("lead").groups if grouped.by == COMBINED]
+    parts = [part for part in combined.parts if not isinstance(part, str)]
+    assert [(EVENT_DIMENSIONS[index], keys["x"]) for index, keys in parts] == [("rep", "rep=x"), ("source", "source=x")]
 
 
 def test_a_keyed_measure_is_kept_once_for_each_value_and_a_histogram_for_each_size() -> None:
