@@ -7,9 +7,10 @@ from typing import Final
 import msgspec
 
 from agents.emission import wall_ms
-from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
+from agents.kafka import AIOKafkaProducer, TopicPartition
 from agents.patience import patiently
 from agents.pipeline import Pipeline
+from agents.reading import read_to_end
 from schemas.alerts import Alert
 from schemas.catalogue import KPIS
 from schemas.formula import measures_of

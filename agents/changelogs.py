@@ -7,15 +7,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from agents.kafka import (
-    AIOKafkaProducer,
-    MessageSizeTooLargeError,
-    TopicPartition,
-    begin_offsets,
-    end_offsets,
-    read_to_end,
-)
+from agents.kafka import AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
 from agents.progress import RecoveryProgress
+from agents.reading import begin_offsets, end_offsets, read_to_end
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings
 from schemas.wire import fence_of

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from agents.kafka import AIOKafkaConsumer, TopicPartition, admin, consumer, producer, read_to_end
+from agents.kafka import AIOKafkaConsumer, TopicPartition, admin, consumer, producer
+from agents.reading import read_to_end
 from schemas.errors import StateError
 from schemas.generations import COUNTING, TAKING_IN, Counted, Generation, changed_settings
 from schemas.settings import Settings

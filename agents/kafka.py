@@ -1,4 +1,4 @@
-"""Our one door to Kafka: clients with settings that are safe, errors that say what to do, and reading to the end.
+"""Our one door to Kafka: clients with settings that are safe, and errors that say what to do.
 
 Besides ``agents/faust_driver.py`` this is the only module that imports aiokafka; its types are handed on from here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from aiokafka import (
@@ -32,6 +32,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
+    ProducerFenced,
 )
 
 from schemas.errors import SettingsError, UnavailableError
@@ -46,23 +47,22 @@ __all__ = [
     "ConfigResourceType",
     "ConsumerRebalanceListener",
     "ConsumerRecord",
+    "GroupCoordinatorNotAvailableError",
     "IllegalStateError",
     "KafkaError",
     "MessageSizeTooLargeError",
     "NewPartitions",
     "NewTopic",
     "NoOffsetForPartitionError",
+    "NodeNotReadyError",
     "OffsetAndMetadata",
     "OffsetOutOfRangeError",
+    "ProducerFenced",
     "TopicPartition",
     "admin",
-    "begin_offsets",
-    "committed_offsets",
     "consumer",
-    "end_offsets",
     "heartbeat_ms",
     "producer",
-    "read_to_end",
     "security_options",
 ]
 
@@ -71,7 +71,6 @@ MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 _REQUEST_TIMEOUT_MS: Final = 30_000
-_STALL_TIMEOUT_S: Final = 30.0
 _METADATA_AGE_MS: Final = 5_000  # so new partitions of a source topic are read seconds after they are made
 
 
@@ -113,27 +112,37 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-async def producer(settings: Settings, *, client_id: str, idempotent: bool | None = None) -> AIOKafkaProducer:
+async def producer(
+    settings: Settings, *, client_id: str, idempotent: bool | None = None, fence: str | None = None
+) -> AIOKafkaProducer:
     """Connect a producer: acks=all, idempotent where the broker can.
 
     Args:
         settings: Where Kafka is.
         client_id: What the broker's log calls it.
         idempotent: None: as the settings say (Tansu refuses idempotent producers).
+        fence: A role that one producer has at a time. Where this one has written, Kafka refuses what earlier ones of
+            the role still send, with ``ProducerFenced``. It takes an idempotent producer.
 
     Raises:
         UnavailableError: No broker answers.
     """
+    is_idempotent = settings.kafka.idempotence if idempotent is None else idempotent
     client = AIOKafkaProducer(
         **_common(settings, client_id),
         acks="all",
-        enable_idempotence=settings.kafka.idempotence if idempotent is None else idempotent,
+        enable_idempotence=is_idempotent,
+        transactional_id=fence if is_idempotent else None,
         linger_ms=5,
         max_batch_size=256 * 1024,
         max_request_size=MAX_REQUEST_BYTES,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
     await _connect(settings, client.start, client.stop)
+    if fence is not None and is_idempotent:
+        # All that is wanted of transactions is their producer id, whose epoch grows with every start: brokers refuse
+        # an older epoch with or without a transaction, which would cost three requests and a marker a partition.
+        client._txn_manager.transactional_id = None
     return client
 
 
@@ -201,121 +210,6 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         yield client
     finally:
         await client.close()
-
-
-async def end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-    """Return the offset after the last committed record of every partition."""
-    wanted = list(partitions)
-    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
-    try:
-        return dict(await reader.end_offsets(wanted))
-    finally:
-        await reader.stop()
-
-
-async def begin_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-    """Return the first offset that every partition still has."""
-    wanted = list(partitions)
-    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
-    try:
-        return dict(await reader.beginning_offsets(wanted))
-    finally:
-        await reader.stop()
-
-
-async def committed_offsets(
-    settings: Settings, group_id: str, partitions: Iterable[TopicPartition]
-) -> dict[TopicPartition, OffsetAndMetadata]:
-    """Return what a group has committed, with its metadata; partitions without a commit are left out.
-
-    Raises:
-        UnavailableError: No broker answers, or the group's coordinator does not come up.
-    """
-    wanted = list(partitions)
-    if not wanted:
-        return {}
-    async with admin(settings) as client:
-        # A broker that never had a group first has to make the topic of their offsets; one that stood still is no
-        # longer, and not yet again, the node that is asked.
-        for _attempt in range(100):
-            try:
-                found = await client.list_consumer_group_offsets(group_id, partitions=wanted)
-            except (GroupCoordinatorNotAvailableError, NodeNotReadyError):
-                await asyncio.sleep(0.1)
-            else:
-                return {partition: kept for partition, kept in found.items() if kept.offset >= 0}
-    raise UnavailableError(
-        f"Kafka at {settings.kafka.bootstrap_servers} has no coordinator for group {group_id}; see the broker's log"
-    )
-
-
-async def read_to_end(
-    settings: Settings,
-    partitions: Iterable[TopicPartition],
-    *,
-    starts: Mapping[TopicPartition, int] | None = None,
-    ends: Mapping[TopicPartition, int] | None = None,
-) -> AsyncIterator[list[ConsumerRecord]]:
-    """Read partitions up to the ends they have now, without a group.
-
-    What matters is the position, not the records: a compacted topic or one with transactions ends in offsets that hold
-    no record. Whole fetched batches are handed out, so records beyond the end may come along; and on Tansu, which calls
-    the first record of the last batch the end, that batch comes whole.
-
-    Args:
-        settings: Where Kafka is.
-        partitions: What to read.
-        starts: First offset by partition; what is not named starts at its beginning.
-        ends: Offset to read up to, by partition; None: the end at the time of the call.
-
-    Yields:
-        Records of one partition, in order.
-
-    Raises:
-        UnavailableError: No broker answers, or nothing came for half a minute.
-    """
-    wanted = list(partitions)
-    if not wanted:
-        return
-    reader = await consumer(
-        settings,
-        client_id=f"{settings.app.id}-reader",
-        assignment=wanted,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
-    try:
-        until = dict(ends) if ends is not None else dict(await reader.end_offsets(wanted))
-        begins = await reader.beginning_offsets(wanted)
-        for partition in wanted:
-            reader.seek(partition, max(begins[partition], (starts or {}).get(partition, 0)))
-        async for batch in _batches(settings, reader, until):
-            yield batch
-    finally:
-        await reader.stop()
-
-
-async def _batches(
-    settings: Settings, reader: AIOKafkaConsumer, until: Mapping[TopicPartition, int]
-) -> AsyncIterator[list[ConsumerRecord]]:
-    loop = asyncio.get_running_loop()
-    moved_at = loop.time()
-    positions: dict[TopicPartition, int] = {}
-    while True:
-        before = dict(positions)
-        for partition in until:
-            positions[partition] = await reader.position(partition)
-        open_ones = [partition for partition, end in until.items() if positions[partition] < end]
-        if not open_ones:
-            return
-        if positions != before:
-            moved_at = loop.time()
-        elif loop.time() - moved_at > _STALL_TIMEOUT_S:
-            raise UnavailableError(
-                f"Kafka at {settings.kafka.bootstrap_servers} sent nothing of {open_ones[0].topic} for"
-                f" {_STALL_TIMEOUT_S:.0f} s; see the broker's log"
-            )
-        for records in (await reader.getmany(*open_ones, timeout_ms=200)).values():
-            yield records
 
 
 def _common(settings: Settings, client_id: str) -> dict[str, Any]:

@@ -1,18 +1,29 @@
-"""KPI values to the KPI topics: every change to one, the last value per series to the other (CloudEvents, binary)."""
+"""KPI values to the KPI topics: every change to one, the last value per series to the other (CloudEvents, binary).
+
+Every owner of series has a producer of its own, connected anew by whoever gets the owner assigned. From its first
+publication on, which reaches every partition that the owner writes to, Kafka refuses what a former owner's producer
+still sends: a worker that was frozen, or cut off with its last values on the way, cannot make versions fall.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from agents.kafka import AIOKafkaProducer
+from agents.kafka import AIOKafkaProducer, ProducerFenced, producer
+from agents.patience import patiently
 from schemas.settings import Settings
 from streams.publication import Publication, Published
 
 EVENT_TYPE: Final = "salespulse.kpi.changed.v1"
+
+_LOG: Final = logging.getLogger(__name__)
+_RENEW_S: Final = 86_400.0
+"""Kafka forgets an epoch that nobody asked for in a week (``transactional.id.expiration.ms``)."""
 
 Headers = list[tuple[str, bytes]]
 
@@ -25,61 +36,135 @@ class _Message(NamedTuple):
     headers: Headers
 
 
+class _Epoch(NamedTuple):
+    """An owner's producer, in which assignment it was connected, and when."""
+
+    producer: AIOKafkaProducer
+    assignment: int
+    since_s: float
+
+
 class KpiTopics:
     """Sends publications to ``sales.kpi.updates.v1`` and ``sales.kpi.latest.v1``.
 
     Args:
-        settings: Names of the topics, and what the source is called.
-        producer: Its own; a refused send stops the worker.
+        settings: Where Kafka is, names of the topics, and what the source is called.
     """
 
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._topics = (settings.topics.updates, settings.topics.latest)
         self._partitions = settings.kafka.partitions
+        self._epochs: dict[int, _Epoch] = {}
+        self._assignment = 0
+        self._closing: set[asyncio.Task[None]] = set()
         self._same: Headers = [
             ("ce_specversion", b"1.0"),
             ("ce_type", EVENT_TYPE.encode()),
             ("ce_source", f"/salespulse/{settings.app.id}".encode()),
             ("content-type", b"application/json"),
         ]
-        # Batches take turns: of several that wait for room in a queue the client fails one long before its time is up.
-        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def publish(self, publications: Iterable[Publication]) -> None:
-        """Send all values of some owners, those of a partition together; returns when they are acknowledged.
+    async def assign(self, owned: Collection[int], new: Collection[int]) -> None:
+        """Take note of what this worker owns, and begin an epoch for the owners that are new.
+
+        To be awaited before their state is read: one that comes late, held up by the network, then reads late as well.
 
         Raises:
-            KafkaError: The broker refused one.
+            UnavailableError: Kafka does not answer.
         """
-        by_partition: dict[int, list[_Message]] = {}
-        for publication in publications:
-            for value in publication.values:
-                key = value.key.encode()
-                message = _Message(key, value.payload, self._headers(value, key))
-                by_partition.setdefault(crc32(key) % self._partitions, []).append(message)
-        sends = (
-            self._send(topic, partition, messages)
-            for topic in self._topics
-            for partition, messages in by_partition.items()
-        )
-        await asyncio.gather(*sends)
+        self._assignment += 1
+        for owner in self._epochs.keys() - owned:
+            self._end(owner)
+        await asyncio.gather(*(self._begin(owner) for owner in owned if owner in new or owner not in self._epochs))
 
-    async def _send(self, topic: str, partition: int, messages: Sequence[_Message]) -> None:
+    def silent(self, owners: Iterable[int]) -> set[int]:
+        """Return those of some owners that somebody else speaks for, until the next assignment."""
+        return {owner for owner in owners if owner not in self._epochs}
+
+    async def publish(self, publications: Iterable[Publication]) -> list[int]:
+        """Send all values of some owners, each of which waits for its last ones; returns when all is acknowledged.
+
+        Returns:
+            Owners of which Kafka refused values, since somebody else has spoken for them. What they have to say next
+            has to be complete.
+
+        Raises:
+            KafkaError: The broker refused a value for another reason.
+            UnavailableError: Kafka does not answer.
+        """
+        by_owner = {publication.owner: publication for publication in publications}
+        taken = await asyncio.gather(*(self._publish(publication) for publication in by_owner.values()))
+        return [owner for owner, was_taken in zip(by_owner, taken, strict=True) if not was_taken]
+
+    async def stop(self) -> None:
+        """Close all producers, once what they were given is sent."""
+        for owner in list(self._epochs):
+            self._end(owner)
+        await asyncio.gather(*self._closing)
+
+    async def _publish(self, publication: Publication) -> bool:
+        owner = publication.owner
+        epoch = self._epochs.get(owner)
+        if epoch is None:
+            return False
+        if time.monotonic() - epoch.since_s > _RENEW_S:
+            await patiently(lambda: self._begin(owner))
+            epoch = self._epochs[owner]
+        by_partition: dict[int, list[_Message]] = {}
+        for value in publication.values:
+            key = value.key.encode()
+            message = _Message(key, value.payload, self._headers(value, key))
+            by_partition.setdefault(crc32(key) % self._partitions, []).append(message)
+        try:
+            await asyncio.gather(
+                *(
+                    self._send(epoch.producer, topic, partition, messages)
+                    for topic in self._topics
+                    for partition, messages in by_partition.items()
+                )
+            )
+        except ProducerFenced:
+            await self._refused(owner, epoch)
+            return False
+        return True
+
+    async def _refused(self, owner: int, epoch: _Epoch) -> None:
+        """Begin anew if the group gave the owner to us since, though it never told us that it was gone."""
+        if self._epochs.get(owner) is not epoch:
+            return
+        self._end(owner)
+        if epoch.assignment < self._assignment:
+            await patiently(lambda: self._begin(owner))
+        else:
+            _LOG.warning("another worker publishes the KPIs of partition %d: this one waits to be assigned it", owner)
+
+    async def _begin(self, owner: int) -> None:
+        self._end(owner)
+        name = f"{self._settings.app.id}-kpi-{owner}"
+        assignment = self._assignment
+        client = await producer(self._settings, client_id=name, fence=name)
+        self._epochs[owner] = _Epoch(client, assignment, time.monotonic())
+
+    def _end(self, owner: int) -> None:
+        """Close an owner's producer, without waiting for a broker that may be away."""
+        epoch = self._epochs.pop(owner, None)
+        if epoch is not None:
+            closing = asyncio.ensure_future(epoch.producer.stop())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    @staticmethod
+    async def _send(client: AIOKafkaProducer, topic: str, partition: int, messages: Sequence[_Message]) -> None:
         acknowledged: list[asyncio.Future[Any]] = []
-        batch = self._producer.create_batch()
+        batch = client.create_batch()
         for key, value, headers in messages:
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                acknowledged.append(await self._hand_over(batch, topic, partition))
-                batch = self._producer.create_batch()
+                acknowledged.append(await client.send_batch(batch, topic, partition=partition))
+                batch = client.create_batch()
                 batch.append(key=key, value=value, timestamp=None, headers=headers)
-        acknowledged.append(await self._hand_over(batch, topic, partition))
+        acknowledged.append(await client.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*acknowledged)
-
-    async def _hand_over(self, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
-        async with self._turns[topic, partition]:
-            future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
-            return future
 
     def _headers(self, value: Published, key: bytes) -> Headers:
         kpi = value.value

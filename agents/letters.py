@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agents.kafka import read_to_end
+from agents.reading import read_to_end
 from agents.topics import partitions_of
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings

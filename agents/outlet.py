@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.kafka import AIOKafkaProducer, TopicPartition, read_to_end
+from agents.kafka import AIOKafkaProducer, TopicPartition
+from agents.reading import read_to_end
 from schemas.declare import Kpi
 from schemas.moments import Moment
 from schemas.restatements import Restatement

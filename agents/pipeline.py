@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +63,8 @@ class Pipeline:
         self.rolled = asyncio.Event()
         self.gaps = 0
         self.failure: BaseException | None = None
+        self.on_assigned: Callable[[set[int], Sequence[int]], Awaitable[None]] = _nothing
+        """Told which owners there are, and which of them are new, before the state of these is read."""
         self.on_lost: Callable[[int], None] = lambda _owner: None
         self.on_reassigned: Callable[[], object] = lambda: None
         self._log = settings.topics.log
@@ -129,6 +131,7 @@ class Pipeline:
             del self.rollups[owner], self._messages[owner]
             self.on_lost(owner)
         new = sorted(owner for owner in owned if owner in gained or owner not in self.rollups)
+        await patiently(lambda: self.on_assigned(owned, new))
         if new:
             for owner, (rollup, publishes_from) in (await self._state.rollups(new)).items():
                 self.rollups[owner] = rollup
@@ -233,6 +236,10 @@ class Pipeline:
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))
         for owner, (position, _, _) in written.items():
             _acknowledge(self._messages.get(owner), position)
+
+
+async def _nothing(_owned: set[int], _new: Sequence[int]) -> None:
+    return
 
 
 def _acknowledge(waiting: Unacknowledged | None, offset: int) -> None:

@@ -15,9 +15,10 @@ import msgspec
 
 from agents.changelogs import read_changelogs
 from agents.generations import StateNames, announce, current, state_names
-from agents.kafka import AIOKafkaProducer, ConsumerRecord, TopicPartition, begin_offsets, producer, read_to_end
+from agents.kafka import AIOKafkaProducer, ConsumerRecord, TopicPartition, producer
 from agents.outlet import Outlet
 from agents.pipeline import Pipeline
+from agents.reading import begin_offsets, read_to_end
 from agents.recovery import StateReader
 from agents.topics import create_topics, drop_generations, stored_generations
 from schemas.catalogue.compose import catalogue_of

@@ -10,9 +10,10 @@ from zlib import crc32
 
 from agents.changelogs import Newest, read_changelogs
 from agents.generations import StateNames
-from agents.kafka import TopicPartition, begin_offsets, end_offsets
+from agents.kafka import TopicPartition
 from agents.patience import patiently
 from agents.progress import RecoveryProgress
+from agents.reading import begin_offsets, end_offsets
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import StateError
 from schemas.playlist import playlist

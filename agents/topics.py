@@ -16,9 +16,9 @@ from agents.kafka import (
     OffsetAndMetadata,
     TopicPartition,
     admin,
-    committed_offsets,
     consumer,
 )
+from agents.reading import committed_offsets
 from agents.topic_configs import found_configs, set_configs, wrong_configs
 from schemas.errors import IntakeStopped, UnavailableError, UsageError
 from schemas.settings import Settings

@@ -180,11 +180,13 @@ class Worker:
             )
 
     async def _make_parts(self, settings: Settings, plan: Plan, names: StateNames) -> _Parts:
-        kpi_producer = await self._producer("kpi")
+        alerts_producer = await self._producer("alerts")
         intake, redis = Intake(settings), RedisSink(settings)
         state_producer = await self._producer("state")
         outlet = Outlet(settings, state_producer, redis.publish_moments, plan.kpis)
         pipeline = Pipeline(settings, plan, state_producer, outlet, names)
+        kpi_topics = KpiTopics(settings)
+        pipeline.on_assigned = kpi_topics.assign
         pipeline.on_lost = self._forget
         # What was let go holds cycles, and full collections are rare: hundreds of MiB would wait for one.
         pipeline.on_reassigned = gc.collect
@@ -194,8 +196,8 @@ class Worker:
             intake=intake,
             redis=redis,
             exporter=exporter,
-            kpi_topics=KpiTopics(settings, kpi_producer),
-            alerting=Alerting(settings, pipeline, kpi_producer, redis, exporter),
+            kpi_topics=kpi_topics,
+            alerting=Alerting(settings, pipeline, alerts_producer, redis, exporter),
             app=build_app(settings, pipeline, names),
         )
 
@@ -244,7 +246,8 @@ class Worker:
         publications: list[Publication] = []
         if not self._lease.holds:
             return
-        async for publication in parts.pipeline.publishing.publications(busy=self._sending.keys()):
+        busy = self._sending.keys() | parts.kpi_topics.silent(parts.pipeline.rollups)
+        async for publication in parts.pipeline.publishing.publications(busy):
             await parts.redis.publish(publication)
             if parts.redis.wants_everything(publication.owner):
                 parts.pipeline.publishing.tell_again([publication.owner])
@@ -261,8 +264,8 @@ class Worker:
 
     @staticmethod
     async def _send(parts: _Parts, publications: Sequence[Publication]) -> None:
-        """Send to the KPI topics; what Kafka gets at once costs it and us far less than owner by owner."""
-        await parts.kpi_topics.publish(publications)
+        """Send to the KPI topics; owners for which somebody else has spoken meanwhile begin anew."""
+        parts.pipeline.publishing.tell_again(await parts.kpi_topics.publish(publications))
         now_ms = wall_ms()
         for publication in publications:
             if publication.produced_ms is not None:
@@ -305,6 +308,7 @@ class Worker:
                 self._view.cancel()
                 await asyncio.wait({self._view})
             await parts.redis.close()
+            await parts.kpi_topics.stop()
         if self._watch is not None:
             await self._watch.stop()
         await asyncio.gather(*(client.stop() for client in self._producers))

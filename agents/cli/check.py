@@ -15,7 +15,8 @@ from agents.cli.options import command_options, json_option, run_async
 from agents.cli.output import plain_table, print_json, stdout
 from agents.cli.running import find_running
 from agents.generations import current, generation_number, remarks
-from agents.kafka import admin, begin_offsets, committed_offsets, end_offsets
+from agents.kafka import admin
+from agents.reading import begin_offsets, committed_offsets, end_offsets
 from agents.topics import check_topics, intake_group, partitions_of
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agents.kafka import admin, end_offsets
+from agents.kafka import admin
+from agents.reading import end_offsets
 from agents.topics import partitions_of
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings

@@ -10,8 +10,8 @@ import msgspec
 
 from agents.explain.engine import Engine, engine_of
 from agents.explain.sources import Progress, read_sources
-from agents.kafka import read_to_end
 from agents.letters import Numbered, read_letters
+from agents.reading import read_to_end
 from agents.topics import partitions_of
 from agents.values import read_values
 from schemas.declare import Kpi

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from agents.kafka import TopicPartition, begin_offsets, end_offsets, read_to_end
+from agents.kafka import TopicPartition
 from agents.letters import Numbered
+from agents.reading import begin_offsets, end_offsets, read_to_end
 from agents.topics import partitions_of
 from schemas.settings import Settings
 from streams.explain.attribution import Attribution

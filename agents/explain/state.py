@@ -14,7 +14,8 @@ import msgspec
 
 from agents.changelogs import read_changelogs
 from agents.generations import StateNames
-from agents.kafka import TopicPartition, begin_offsets, read_to_end
+from agents.kafka import TopicPartition
+from agents.reading import begin_offsets, read_to_end
 from agents.recovery import grouping_of, owner_of
 from schemas.kpi import dims_key
 from schemas.settings import Settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agents.intake.coverage import Folded, folded
-from agents.kafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition, committed_offsets
+from agents.kafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from agents.reading import committed_offsets
 from agents.topics import intake_group, not_where_it_was
 from schemas.settings import Settings
 from streams.intake.router import Commit

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import redis.asyncio
 
-from agents.kafka import AIOKafkaProducer, TopicPartition, consumer, end_offsets, producer
+from agents.kafka import AIOKafkaProducer, TopicPartition, consumer, producer
+from agents.reading import end_offsets
 from schemas.settings import Settings
 from tests.benchmarks.floor import Floor, Outgoing, send_in_time
 from tests.benchmarks.readers import READERS, partitions_of_counts, read_events, read_redis, read_topic

@@ -10,6 +10,8 @@ import pytest
 from aiokafka import ConsumerRebalanceListener
 from aiokafka.consumer import fetcher
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.sender import SendProduceReqHandler
+from aiokafka.producer.transaction_manager import TransactionManager
 from faust import App, Table
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
@@ -76,7 +78,7 @@ OVERRIDDEN = {
 }
 """All that is put in the place of theirs; each has its test in here."""
 
-PRIVATE = {"_fetch_max_wait_ms", "_committed_offset", "_thread"}
+PRIVATE = {"_fetch_max_wait_ms", "_committed_offset", "_thread", "_txn_manager"}
 """All private attributes of theirs; each has its test in here."""
 
 
@@ -121,6 +123,15 @@ def test_our_overrides_override_something() -> None:
     )
     assert issubclass(faust_driver.Transport.Consumer, driver.Consumer)
     assert tables.StateTable.persisted_offset is not Table.persisted_offset
+
+
+def test_a_producer_without_a_transactional_id_sends_outside_of_transactions_with_the_epoch_that_it_has() -> None:
+    client_source, manager = _source(aiokafka.AIOKafkaProducer), _source(TransactionManager)
+    assert "self._txn_manager = TransactionManager(" in client_source
+    assert "txn_manager.transactional_id is not None" in _source(aiokafka.AIOKafkaProducer.send_batch)
+    assert "self.transactional_id = transactional_id" in manager
+    assert "return self._pid_and_epoch.epoch" in manager
+    assert "exc = ProducerFenced()" in _source(SendProduceReqHandler)
 
 
 def test_the_fetch_wait_is_an_attribute_of_the_consumer() -> None:

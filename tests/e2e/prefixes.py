@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from agents.kafka import TopicPartition, committed_offsets
+from agents.kafka import TopicPartition
+from agents.reading import committed_offsets
 from agents.topics import intake_group
 from schemas.catalogue.compose import catalogue_of
 from schemas.frames import decode_frame

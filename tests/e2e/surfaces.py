@@ -11,7 +11,8 @@ import msgspec
 import orjson
 from redis.asyncio import Redis
 
-from agents.kafka import ConsumerRecord, TopicPartition, begin_offsets, committed_offsets, end_offsets, read_to_end
+from agents.kafka import ConsumerRecord, TopicPartition
+from agents.reading import begin_offsets, committed_offsets, end_offsets, read_to_end
 from agents.topics import intake_group
 from schemas.settings import Settings
 from schemas.topics import changelog_topic

@@ -14,7 +14,8 @@ import orjson
 import pytest
 
 from agents.brokers import Broker, RedisServer
-from agents.kafka import ConsumerRecord, TopicPartition, committed_offsets, end_offsets, producer, read_to_end
+from agents.kafka import ConsumerRecord, TopicPartition, producer
+from agents.reading import committed_offsets, end_offsets, read_to_end
 from agents.topics import intake_group
 from tests.e2e.bad_messages import Bad, seventeen, won, written
 from tests.e2e.product import PROJECT, Installation, Process, installed

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from agents.brokers import Broker, RedisServer, ServerError
-from agents.kafka import ConsumerRecord, TopicPartition, producer, read_to_end
+from agents.kafka import ConsumerRecord, TopicPartition, producer
+from agents.reading import read_to_end
 from schemas.settings import load_settings
 from schemas.topics import changelog_topic
 from schemas.windows import DAY_MS

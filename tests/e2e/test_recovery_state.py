@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from agents.brokers import Broker, RedisServer, free_port
-from agents.kafka import TopicPartition, end_offsets, producer
+from agents.kafka import TopicPartition, producer
+from agents.reading import end_offsets
 from schemas.topics import changelog_topic
 from schemas.wire import STATE_VERSION, Marker, pack
 from tests.e2e.history import History, computing, send, settings_of_history

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from agents.kafka import TopicPartition, read_to_end
+from agents.kafka import TopicPartition
+from agents.reading import read_to_end
 from schemas.settings import Settings
 from tests.e2e.history import Truth
 from tests.e2e.product import Process

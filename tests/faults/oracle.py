@@ -35,14 +35,12 @@ from tests.polling import until
 _SHOWN: Final = 8
 
 
-async def assert_exact(scene: Scene, *, drained_within_s: float = 90.0, old_values_arrive: bool = False) -> None:
+async def assert_exact(scene: Scene, *, drained_within_s: float = 90.0) -> None:
     """Wait until everything that was sent is counted, then judge it all.
 
     Args:
         scene: What was done to it is over.
         drained_within_s: Bound of (e).
-        old_values_arrive: Whether a connection may hand over what it held during a cut. Kafka takes it, and its readers
-            keep the highest version, as the contract of the topics says; what stands in Redis may fall even then not.
     """
     settings = scene.settings
     scene.figures["drained_s"] = round(await scene.until_settled(drained_within_s), 1)
@@ -56,7 +54,7 @@ async def assert_exact(scene: Scene, *, drained_within_s: float = 90.0, old_valu
     assert judged.records > 0
     scene.figures["records"] = judged.records
     await assert_values(scene, truth)
-    await assert_versions_never_fall(scene, old_values_arrive=old_values_arrive)
+    await assert_versions_never_fall(scene)
     print(f"{await checkpoints(settings)}; {scene.figures}")
 
 
@@ -86,18 +84,13 @@ async def assert_no_commit_ahead(scene: Scene) -> None:
     assert not ahead, _readable("commits", ahead)
 
 
-async def assert_versions_never_fall(scene: Scene, *, old_values_arrive: bool = False) -> None:
-    """(d), of all that was ever published; see `assert_exact`."""
-    seen = late = 0
+async def assert_versions_never_fall(scene: Scene) -> None:
+    """(d), of all that was ever published."""
+    seen = 0
     async for reader, entries in seen_by_readers(scene.settings):
         seen += len(entries)
         falling = falling_versions(entries)
-        if old_values_arrive and reader != "redis stream":
-            late += len(falling)
-        else:
-            assert not falling, _readable(reader, falling)
-    if old_values_arrive:
-        scene.figures["old_values"] = late
+        assert not falling, _readable(reader, falling)
     assert seen > 0
 
 

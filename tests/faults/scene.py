@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from agents.kafka import KafkaError, TopicPartition, end_offsets
+from agents.kafka import KafkaError, TopicPartition
+from agents.reading import end_offsets
 from agents.topics import create_topics
 from schemas.errors import UnavailableError
 from schemas.topics import changelog_topic

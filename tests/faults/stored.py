@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from agents.brokers import RedisServer, start_broker
-from agents.kafka import OffsetAndMetadata, TopicPartition, committed_offsets, consumer, producer, read_to_end
+from agents.kafka import OffsetAndMetadata, TopicPartition, consumer, producer
+from agents.reading import committed_offsets, read_to_end
 from agents.topics import create_topics, intake_group
 from schemas.settings import Settings
 from schemas.topics import TABLES, changelog_topic, generations_topic, state_group

@@ -32,10 +32,7 @@ under way that has duplicates, late events, returns, corrections and goals. Beyo
 - (d) versions that a reader of Redis or of a KPI topic sees never fall;
 - (e) lag is back at zero within a bound.
 
-Of (d) there is one exception. When the network of a worker is cut, others take over; when it heals, Kafka takes what
-the old connection still held (*old values* in the table). Readers of the KPI topics keep the highest `(window_end,
-revision)`, as the contract says; Redis and the changelogs refuse what is older. `xfailed` and `xpassed` are tests that
-are known to fail at times; why, stands at the test.
+`xfailed` and `xpassed` are tests that are known to fail at times; why, stands at the test.
 
 ```bash
 pytest tests/faults                         # minutes; in CI

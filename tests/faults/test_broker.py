@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.brokers import RedisServer
-from agents.kafka import TopicPartition, committed_offsets
+from agents.kafka import TopicPartition
+from agents.reading import committed_offsets
 from agents.topics import intake_group
 from schemas.topics import state_group
 from tests.e2e.history import History
@@ -112,7 +113,7 @@ async def test_network_cut_and_healed(scene: Scene, rough: RoughKafka) -> None:
         async with scene.supervised():
             await loading
             await scene.workers[-1].until_ready(deadline_s=60)
-            await assert_exact(scene, old_values_arrive=True)
+            await assert_exact(scene)
 
 
 @pytest.mark.fault(13)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from agents.kafka import TopicPartition, committed_offsets
+from agents.kafka import TopicPartition
+from agents.reading import committed_offsets
 from schemas.topics import state_group
 from tests.e2e.surfaces import checkpoints
 from tests.faults.oracle import assert_exact, assert_no_commit_ahead

@@ -10,7 +10,15 @@ import msgspec
 import orjson
 import pytest
 
-from agents.kafka import AIOKafkaProducer, ConsumerRecord, NewPartitions, TopicPartition, admin, producer, read_to_end
+from agents.kafka import (
+    AIOKafkaProducer,
+    ConsumerRecord,
+    NewPartitions,
+    TopicPartition,
+    admin,
+    producer,
+)
+from agents.reading import read_to_end
 from schemas.settings import Settings
 from streams.simulator import SimulatedEvent
 from tests.e2e.bad_messages import Bad, seventeen, won, written

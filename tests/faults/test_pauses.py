@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.kafka import TopicPartition, read_to_end
+from agents.kafka import TopicPartition
+from agents.reading import read_to_end
 from schemas.topics import TABLES, changelog_topic
 from schemas.wire import fence_of
 from tests.e2e.product import Process

@@ -13,12 +13,10 @@ from agents.kafka import (
     OffsetAndMetadata,
     TopicPartition,
     admin,
-    begin_offsets,
-    committed_offsets,
     consumer,
     producer,
-    read_to_end,
 )
+from agents.reading import begin_offsets, committed_offsets, read_to_end
 from agents.topics import create_topics, intake_group
 from schemas.settings import Settings
 from schemas.topics import changelog_topic, state_group

@@ -12,7 +12,8 @@ import pytest
 
 from agents.brokers import Broker
 from agents.cli.entry import run
-from agents.kafka import ConsumerRecord, producer, read_to_end
+from agents.kafka import ConsumerRecord, producer
+from agents.reading import read_to_end
 from agents.topics import create_topics, partitions_of
 from schemas.settings import Settings, load_settings
 from schemas.topics import Topics

@@ -20,11 +20,9 @@ from agents.kafka import (
     NewPartitions,
     TopicPartition,
     admin,
-    committed_offsets,
-    end_offsets,
     producer,
-    read_to_end,
 )
+from agents.reading import committed_offsets, end_offsets, read_to_end
 from agents.topics import accept, check_topics, create_topics, intake_group
 from schemas.errors import IntakeStopped
 from schemas.frames import decode_frame

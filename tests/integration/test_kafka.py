@@ -9,17 +9,8 @@ import time
 import pytest
 
 from agents.brokers import Broker
-from agents.kafka import (
-    AIOKafkaProducer,
-    NewTopic,
-    TopicPartition,
-    admin,
-    committed_offsets,
-    consumer,
-    end_offsets,
-    producer,
-    read_to_end,
-)
+from agents.kafka import AIOKafkaProducer, NewTopic, TopicPartition, admin, consumer, producer
+from agents.reading import committed_offsets, end_offsets, read_to_end
 from agents.topic_configs import found_configs
 from agents.topics import accept, check_topics, create_topics, put_right
 from schemas.errors import SettingsError, UnavailableError, UsageError

@@ -17,7 +17,7 @@ _READ_AT_ONCE = 5
 
 
 class Doors:
-    """Functions that take the place of those of ``agents.kafka``.
+    """Functions that take the place of those of ``agents.reading``.
 
     Args:
         broker: What is behind them.

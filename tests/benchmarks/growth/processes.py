@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 import redis.asyncio
 
-from agents.kafka import TopicPartition, end_offsets
+from agents.kafka import TopicPartition
+from agents.reading import end_offsets
 from streams.simulator import SimulatedEvent
 from tests.benchmarks.catch_up import send
 from tests.benchmarks.growth.rounds import Figures, medians

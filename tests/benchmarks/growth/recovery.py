@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from agents.changelogs import ChangelogWriter
 from agents.generations import state_names
-from agents.kafka import TopicPartition, begin_offsets, end_offsets, producer
+from agents.kafka import TopicPartition, producer
+from agents.reading import begin_offsets, end_offsets
 from agents.recovery import FOLD_TABLES, StateReader, owner_of
 from schemas.catalogue.compose import catalogue_of
 from schemas.settings import Settings, settings_from

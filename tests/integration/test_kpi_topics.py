@@ -1,0 +1,112 @@
+"""Who speaks for an owner of series on the KPI topics: the last one to whom it was assigned, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from agents import kpi_topics
+from agents.brokers import Broker
+from agents.kpi_topics import KpiTopics
+from agents.reading import read_to_end
+from agents.topics import create_topics, partitions_of
+from schemas.settings import Settings
+from streams.publication import Publication
+from tests.integration.test_intake import settings_for
+from tests.publications import kpi_value, publication
+
+pytestmark = pytest.mark.asyncio
+
+OWNER = 1
+NAMES = ("calls", "deals_won", "leads_created", "quotes_sent", "visits")
+WINDOWS = ("5m", "1h", "24h", "today", "mtd")
+
+
+@pytest_asyncio.fixture
+async def settings(kafka: Broker, topic_prefix: str) -> Settings:
+    settings = settings_for(kafka, topic_prefix)
+    await create_topics(settings)
+    return settings
+
+
+@pytest_asyncio.fixture
+async def two(settings: Settings) -> AsyncIterator[tuple[KpiTopics, KpiTopics]]:
+    pair = KpiTopics(settings), KpiTopics(settings)
+    yield pair
+    for each in pair:
+        await each.stop()
+
+
+def saying(revision: int) -> Publication:
+    """Enough series to reach every partition, at a version."""
+    values = [kpi_value(name, window, value=revision, revision=revision) for name in NAMES for window in WINDOWS]
+    return publication(values, owner=OWNER)
+
+
+async def told(settings: Settings, topic: str) -> dict[str, list[int]]:
+    """What a reader that takes what comes sees: revisions by series, in order."""
+    found: dict[str, list[int]] = {}
+    async for records in read_to_end(settings, await partitions_of(settings, [topic])):
+        for record in records:
+            found.setdefault(record.key.decode(), []).append(orjson.loads(record.value)["revision"])
+    return found
+
+
+async def test_what_a_former_owner_still_sends_is_refused(settings: Settings, two: tuple[KpiTopics, KpiTopics]) -> None:
+    former, present = two
+    await former.assign({OWNER}, [OWNER])
+    assert await former.publish([saying(1)]) == []
+    await present.assign({OWNER}, [OWNER])
+    assert await present.publish([saying(3)]) == []
+    assert await former.publish([saying(2)]) == [OWNER]
+    assert former.silent([OWNER]) == {OWNER}
+    assert await former.publish([saying(2)]) == [OWNER]
+    assert await present.publish([saying(4)]) == []
+    for topic in (settings.topics.updates, settings.topics.latest):
+        versions = await told(settings, topic)
+        assert len(versions) == len(NAMES) * len(WINDOWS)
+        assert all(each == [1, 3, 4] for each in versions.values()), versions
+
+
+async def test_an_owner_that_is_assigned_anew_speaks_again(two: tuple[KpiTopics, KpiTopics]) -> None:
+    one, other = two
+    for speaking, refused in ((one, other), (other, one), (one, other)):
+        await speaking.assign({OWNER}, [OWNER])
+        assert speaking.silent([OWNER]) == set()
+        assert await speaking.publish([saying(1)]) == []
+        assert await refused.publish([saying(1)]) == [OWNER]
+
+
+async def test_who_got_an_owner_back_unnoticed_begins_anew(two: tuple[KpiTopics, KpiTopics]) -> None:
+    kept, other = two
+    for each in (kept, other):
+        await each.assign({OWNER}, [OWNER])
+        assert await each.publish([saying(1)]) == []
+    await kept.assign({OWNER}, [])  # it never heard that the other one had it
+    assert await kept.publish([saying(2)]) == [OWNER], "the next publication has to be complete"
+    assert kept.silent([OWNER]) == set()
+    assert await kept.publish([saying(2)]) == []
+    assert await other.publish([saying(2)]) == [OWNER]
+
+
+async def test_an_owner_that_is_gone_is_silent(two: tuple[KpiTopics, KpiTopics]) -> None:
+    topics, _ = two
+    await topics.assign({0, OWNER}, [0, OWNER])
+    await topics.assign({0}, [])
+    assert topics.silent([0, OWNER]) == {OWNER}
+    assert await topics.publish([saying(1)]) == [OWNER]
+
+
+async def test_an_epoch_is_renewed_before_kafka_forgets_it(
+    settings: Settings, two: tuple[KpiTopics, KpiTopics], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics, _ = two
+    await topics.assign({OWNER}, [OWNER])
+    with monkeypatch.context() as patch:
+        patch.setattr(kpi_topics, "_RENEW_S", 0.0)
+        assert await topics.publish([saying(1)]) == []
+        assert await topics.publish([saying(2)]) == []
+    assert all(each == [1, 2] for each in (await told(settings, settings.topics.updates)).values())
