@@ -201,6 +201,8 @@ class Accumulator:
             last_ms: Event time of the account's purchase before it under the same key.
             before_ms: And of the one before that.
         """
+        if not self.sign:
+            return
         for window, measure in self._buyer_windows["buyer"]:
             if window in ROLLING_MS:
                 slice_ms, length = SLICE_MS[WINDOW_RESOLUTION[window]], ROLLING_MS[window]
