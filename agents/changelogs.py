@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agents.kafka import AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
@@ -39,6 +39,7 @@ async def read_changelogs(
     partitions: Sequence[TopicPartition],
     *,
     wanted: Callable[[bytes], bool] | None = None,
+    kept_as: Mapping[str, Callable[[bytes], bytes]] | None = None,
     progress: RecoveryProgress | None = None,
 ) -> dict[TopicPartition, Newest]:
     """Read changelog partitions to the ends they have now; what was written last need not be what is right.
@@ -47,6 +48,7 @@ async def read_changelogs(
         settings: Where they are.
         partitions: What to read.
         wanted: Tells by its key whether a record is kept; None: all are.
+        kept_as: Topic -> what is kept of a record in its place; its fence stays in front.
         progress: Told how far it is.
     """
     begins, ends = await begin_offsets(settings, partitions), await end_offsets(settings, partitions)
@@ -58,22 +60,29 @@ async def read_changelogs(
     async for batch in read_to_end(settings, partitions, ends=ends):
         where = TopicPartition(batch[0].topic, batch[0].partition)
         kept, outdated = records[where], repair[where]
+        as_kept = (kept_as or {}).get(where.topic, bytes)
         read += len(batch)
         for record in batch if wanted is None else (record for record in batch if wanted(record.key)):
-            _keep_highest(kept, outdated, record.key, record.value)
+            _keep_highest(kept, outdated, record.key, record.value, as_kept)
         progress.reached(where, batch[-1].offset + 1 - begins[where])
     _LOG.info("read %d changelog records of %d partitions", read, len(partitions))
     return {p: Newest(records[p], frozenset(repair[p]), ends[p]) for p in partitions}
 
 
-def _keep_highest(kept: dict[bytes, bytes], outdated: set[bytes], key: bytes, value: bytes | None) -> None:
+def _keep_highest(
+    kept: dict[bytes, bytes],
+    outdated: set[bytes],
+    key: bytes,
+    value: bytes | None,
+    as_kept: Callable[[bytes], bytes] = bytes,
+) -> None:
     if value is None:
         kept.pop(key, None)
         outdated.discard(key)
         return
     before = kept.get(key)
     if before is None or fence_of(value) >= fence_of(before):
-        kept[key] = value
+        kept[key] = as_kept(value)
         outdated.discard(key)
     else:
         outdated.add(key)

@@ -15,7 +15,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
 
-_FETCH_WAIT_MS = 50
+from agents.fetch_wait import BUSY_MS, adapt_fetch_wait
+
 _DRAIN_S = 0.02
 
 
@@ -54,8 +55,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        consumer._fetch_max_wait_ms = BUSY_MS
         return consumer
+
+    async def _fetch_records(self, consumer: aiokafka.AIOKafkaConsumer, *args: Any, **kwargs: Any) -> Any:
+        records = await super()._fetch_records(consumer, *args, **kwargs)
+        adapt_fetch_wait(consumer, sum(map(len, records.values())))
+        return records
 
 
 class Consumer(driver.Consumer):

@@ -19,6 +19,7 @@ from schemas.errors import StateError
 from schemas.playlist import playlist
 from schemas.settings import Settings
 from schemas.windows import EVENT_DIMENSIONS
+from streams.fold.compression import Compression
 from streams.fold.partition import PartitionFold, Recovered
 from streams.fold.rules import fold_rules
 from streams.plan import Plan
@@ -71,6 +72,7 @@ class StateReader:
         self._worktime = work_time(settings, self._calendar)
         catalogue = catalogue_of(settings)
         self._trends = trends_of(playlist(settings.wall, catalogue.kpis, own=catalogue.tiles))
+        self._compression = Compression()
         self._ends: dict[tuple[str, int], int] = {}
         self.progress = RecoveryProgress()
 
@@ -116,7 +118,7 @@ class StateReader:
             marker = next(iter(markers.records.values()), None)
             recovered = Recovered(cells.records, accounts.records, marker, cells.repair, accounts.repair)
             rules = fold_rules(self._settings)
-            fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, rules)
+            fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, rules, self._compression)
             fold.recover(recovered, starts[partition])
         await self._check_log(folds)
         self.progress.end()
@@ -167,7 +169,8 @@ class StateReader:
             for table in tables
             for partition in partitions
         }
-        found = await read_changelogs(self._settings, list(wanted), progress=self.progress)
+        kept_as = {self._names.changelogs["accounts"]: self._compression.compress}
+        found = await read_changelogs(self._settings, list(wanted), kept_as=kept_as, progress=self.progress)
         states = {wanted[where]: newest for where, newest in found.items()}
         self._ends.update({where: newest.end for where, newest in states.items()})
         return states

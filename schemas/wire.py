@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 _FENCE: Final = struct.Struct(">q")
+FENCE_BYTES: Final = _FENCE.size
 _encoder: Final = msgspec.msgpack.Encoder()
 
 

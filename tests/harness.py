@@ -14,6 +14,7 @@ from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
 from schemas.wire import CellsMessage, CellUpdate
+from streams.fold.compression import Compression
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import fold_rules
 from streams.intake.normalise import Normaliser
@@ -45,8 +46,8 @@ class PurePipeline:
         self._frame_events = frame_events
         self._offset = 0
 
-    def new_fold(self, partition: int) -> PartitionFold:
-        return PartitionFold(partition, self.plan, self.calendar, fold_rules(self.settings))
+    def new_fold(self, partition: int, compression: Compression | None = None) -> PartitionFold:
+        return PartitionFold(partition, self.plan, self.calendar, fold_rules(self.settings), compression)
 
     def new_rollup(self) -> Rollup:
         """The owner of all series, as it begins."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from agents.fetch_wait import adapt_fetch_wait
 from agents.intake.outbox import Outbox
 from agents.intake.rebalance import RebalanceListener
 from agents.intake.start import starting_points
@@ -226,6 +227,7 @@ class Intake:
             partition, offset = next(iter(error.args[0].items()))
             found = f"offset {offset} is next to be read, and it is not there any more"
             raise not_where_it_was(partition.topic, partition.partition, found) from None
+        adapt_fetch_wait(client, sum(map(len, records.values())))
         self._waited_s += min(time.monotonic() - began, _POLL_MS / 1000)
         return records, positions
 

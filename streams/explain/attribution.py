@@ -19,8 +19,9 @@ from schemas.windows import EVENT_DIMENSIONS
 from streams.counting import CountingPlan
 from streams.dimensions import Dims
 from streams.explain.anatomy import Reading
-from streams.fold.account import Account, AccountRecord, order_of, stated_before
+from streams.fold.account import Account, AccountRecord, stated_before
 from streams.fold.accumulator import Accumulator
+from streams.fold.events import order_of
 from streams.fold.gathering import flat
 from streams.fold.history import REPLAYED
 from streams.fold.rules import FoldRules

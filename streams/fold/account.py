@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
-from schemas.rows import KIND, LIFE_CYCLE, Row
+from schemas.rows import KIND, Row
 from schemas.windows import DAY_MS
 from streams.dimensions import Dims
 from streams.fold.accumulator import Accumulator
+from streams.fold.events import Events, order_of
 from streams.fold.history import REPLAYED, History, is_conversation
 from streams.fold.items import Products
 
@@ -34,25 +35,14 @@ class AccountRecord(msgspec.Struct, array_like=True, gc=False):
     """What the changelog keeps of an account.
 
     Args:
-        rows: Its events in order of ``(event time, life cycle, event id)``.
+        rows: Its events in order of ``(event time, life cycle, event id)``, each a :class:`Row`.
         opens: Message -> its first opening.
         pruned_ms: Up to where old statements have been joined together.
     """
 
-    rows: list[Row]
+    rows: list[msgspec.Raw]
     opens: dict[str, Opening]
     pruned_ms: int = 0
-
-
-def order_of(row: Row) -> tuple[int, int, str]:
-    """Return an event's place among those of its account: event time, life cycle, event id."""
-    return (row.at_ms, LIFE_CYCLE[row.kind], row.event_id)
-
-
-def _follows(row: Row, last: Row) -> bool:
-    """Tell whether an event comes after the last of its account."""
-    at_ms, last_ms = row.at_ms, last.at_ms
-    return at_ms > last_ms or (at_ms == last_ms and order_of(row) > order_of(last))
 
 
 class Account:
@@ -63,14 +53,22 @@ class Account:
         out: Where its contributions go.
     """
 
-    __slots__ = ("_history", "_out", "_seen", "fence", "record")
+    __slots__ = ("_events", "_history", "_opens", "_out", "_pruned_ms", "_seen", "fence")
 
     def __init__(self, record: AccountRecord, out: Accumulator, fence: int = -1) -> None:
-        self.record = record
         self.fence = fence
+        self._events = Events(record.rows)
+        self._opens = record.opens
+        self._pruned_ms = record.pruned_ms
         self._out = out
-        self._history = _replay(record.rows, out, 0)
-        self._seen = {row.event_hash for row in record.rows}
+        rows = self._events.rows()
+        self._history = _replay(rows, out, 0)
+        self._seen = {row.event_hash for row in rows}
+
+    @property
+    def record(self) -> AccountRecord:
+        """What the changelog is to keep of it."""
+        return AccountRecord(self._events.encoded(), self._opens, self._pruned_ms)
 
     def fold(self, row: Row, horizon_ms: int, known: Dims | None = None) -> bool:
         """Fold one event.
@@ -87,26 +85,25 @@ class Account:
         event_hash, seen = row.event_hash, self._seen
         if event_hash in seen:
             return False
-        rows = self.record.rows
-        if rows and rows[0].at_ms < horizon_ms:
+        if self._events.first_ms < horizon_ms:
             self._prune(horizon_ms)
-            rows = self.record.rows
         seen.add(event_hash)
         row.section = row.offset = 0
-        if (not rows or _follows(row, rows[-1])) and not (row.items and self._history.redistributes(row)):
+        if self._events.precede(row) and not (row.items and self._history.redistributes(row)):
             self._in_order(row, known)
         else:
-            self._late(row, bisect_right(rows, order_of(row), key=order_of))
+            self._late(row)
         return True
 
     def _in_order(self, row: Row, known: Dims | None) -> None:
-        self.record.rows.append(row)
+        self._events.append(row)
         self._history.apply(row)
         if row.kind not in REPLAYED:
             self._count(row, self._history.dims if known is None else known)
 
-    def _late(self, row: Row, place: int) -> None:
-        rows = self.record.rows
+    def _late(self, row: Row) -> None:
+        rows = self._events.rows()
+        place = bisect_right(rows, order_of(row), key=order_of)
         known = stated_before(rows, place, self._out)
         talk_ms = self._history.first_talk_ms
         new_talk = is_conversation(row) and (talk_ms is None or row.at_ms < talk_ms)
@@ -116,6 +113,7 @@ class Account:
             self._history = _replay(rows, self._out, 1)
         else:
             rows.insert(place, row)
+        self._events.replace(rows)
         if row.kind not in REPLAYED:
             stated = zip(self._out.stated(row), known, strict=True)
             self._count(row, [own if own is not None else before for own, before in stated])
@@ -131,10 +129,10 @@ class Account:
     def _count_opening(self, row: Row, dims: tuple[str | None, ...]) -> None:
         """Count a message at its first opening, wherever in the order of arrival that is."""
         message = row.ref or row.event_id
-        before = self.record.opens.get(message)
+        before = self._opens.get(message)
         if before is not None and (not before[2] or before[:2] <= (row.at_ms, row.event_id)):
             return
-        self.record.opens[message] = (row.at_ms, row.event_id, dims)
+        self._opens[message] = (row.at_ms, row.event_id, dims)
         counting = self._out.plan.counting("first_open")
         if before is not None:
             self._out.fact(counting, before[0], before[2], count=-1)
@@ -142,12 +140,11 @@ class Account:
 
     def _prune(self, horizon_ms: int) -> None:
         """Join old events that only state dimensions with the next such event, which changes nothing for the others."""
-        record = self.record
-        if horizon_ms < record.pruned_ms + _PRUNE_EVERY_MS:
+        if horizon_ms < self._pruned_ms + _PRUNE_EVERY_MS:
             return
-        record.pruned_ms = horizon_ms
+        self._pruned_ms = horizon_ms
         kept: list[Row] = []
-        for row in record.rows:
+        for row in self._events.rows():
             last = kept[-1] if kept else None
             if last is not None and row.at_ms < horizon_ms and _only_states(last) and _only_states(row):
                 self._seen.discard(last.event_hash)
@@ -155,10 +152,10 @@ class Account:
                 kept[-1] = row
             else:
                 kept.append(row)
-        record.rows = kept
-        record.opens = {
+        self._events.replace(kept)
+        self._opens = {
             message: opening if opening[0] >= horizon_ms else (opening[0], "", ())
-            for message, opening in record.opens.items()
+            for message, opening in self._opens.items()
         }
 
 

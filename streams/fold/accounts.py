@@ -1,8 +1,8 @@
-"""The accounts of one log partition: those lately seen as objects, all of them as their changelog records."""
+"""The accounts of one log partition: those lately seen as objects, all as compressed records of their changelog."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from schemas.wire import body_of, fence_of, pack
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
+from streams.fold.compression import Compression
 
 _LIVE_ACCOUNTS: Final = 20_000
 
@@ -24,16 +25,18 @@ class AccountStore:
 
     Args:
         out: Where accounts put what they add to cells.
+        compression: Of the records.
     """
 
-    def __init__(self, out: Accumulator) -> None:
+    def __init__(self, out: Accumulator, compression: Compression) -> None:
         self._out = out
+        self._compression = compression
         self._live: dict[str, Account] = {}
-        self._stored: dict[str, bytes] = {}
+        self._stored: dict[bytes, bytes] = {}
         self._unsaved: dict[str, None] = {}
 
     def __len__(self) -> int:
-        return len(self._stored.keys() | self._live.keys())
+        return len(self._stored) + sum(name.encode() not in self._stored for name in self._unsaved)
 
     @property
     def unsaved(self) -> bool:
@@ -44,11 +47,12 @@ class AccountStore:
         """Return an account, a new one where it was never seen."""
         account = self._live.get(name)
         if account is None:
-            stored = self._stored.get(name)
-            if stored is None:
+            kept = self._stored.get(name.encode())
+            if kept is None:
                 account = Account(AccountRecord([], {}), self._out)
             else:
-                account = Account(_decoder.decode(body_of(stored)), self._out, fence_of(stored))
+                record = self._compression.record(kept)
+                account = Account(_decoder.decode(body_of(record)), self._out, fence_of(record))
             self._live[name] = account
         return account
 
@@ -56,21 +60,21 @@ class AccountStore:
         """Note that an account is to be written by the next checkpoint."""
         self._unsaved[name] = None
 
-    def restore(self, records: Iterable[tuple[bytes, bytes]], marker_fence: int, repair: Iterable[bytes]) -> int:
-        """Take the records of the changelog, each the one of the highest fence of its key.
+    def restore(self, records: Mapping[bytes, bytes], marker_fence: int, repair: Iterable[bytes]) -> int:
+        """Take the records of the changelog, each the one of the highest fence of its key, compressed or not.
 
         Those past the marker are unsaved again, and those in ``repair``, which stand below an older record.
 
         Returns:
             The highest fence seen.
         """
-        highest = -1
-        for key, record in records:
-            name, fence = key.decode(), fence_of(record)
-            self._stored[name] = record
+        compress, highest = self._compression.compress, -1
+        for key, record in records.items():
+            self._stored[key] = compress(record)
+            fence = fence_of(record)
             highest = max(highest, fence)
             if fence > marker_fence:
-                self._unsaved[name] = None
+                self._unsaved[key.decode()] = None
         self._unsaved.update(dict.fromkeys(key.decode() for key in repair))
         return highest
 
@@ -78,14 +82,14 @@ class AccountStore:
         """Return the changelog records of the accounts changed since the last checkpoint, which ends at ``fence``."""
         records: Records = []
         for name in self._unsaved:
-            live = self._live.get(name)
+            key, live = name.encode(), self._live.get(name)
             if live is not None:
                 record = pack(max(fence, live.fence), live.record)
             else:
-                stored = self._stored[name]
+                stored = self._compression.record(self._stored[key])
                 record = pack(max(fence, fence_of(stored)), msgspec.Raw(body_of(stored)))
-            self._stored[name] = record
-            records.append((name.encode(), record))
+            self._stored[key] = self._compression.compress(record)
+            records.append((key, record))
         self._unsaved = {}
         if len(self._live) > _LIVE_ACCOUNTS:
             self._live = {}

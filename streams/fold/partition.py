@@ -18,6 +18,7 @@ from streams.counting import CountingPlan
 from streams.fold.accounts import AccountStore, Records
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
+from streams.fold.compression import Compression
 from streams.fold.gathering import Levels
 from streams.fold.restating import RESTATING, Restating
 from streams.fold.rules import FoldRules
@@ -73,9 +74,17 @@ class PartitionFold:
         plan: Which measures facts add to.
         calendar: Days and periods of the business zone.
         rules: Horizons, limits and stages.
+        compression: Of accounts' records, if :class:`Recovered` has them compressed already.
     """
 
-    def __init__(self, partition: int, plan: CountingPlan, calendar: Calendar, rules: FoldRules) -> None:
+    def __init__(
+        self,
+        partition: int,
+        plan: CountingPlan,
+        calendar: Calendar,
+        rules: FoldRules,
+        compression: Compression | None = None,
+    ) -> None:
         self.partition = partition
         self.fence = -1
         self.newest_ms: int | None = None
@@ -87,7 +96,7 @@ class PartitionFold:
         self._restating = Restating(plan, self._out)
         self._horizon_ms = rules.dedupe_horizon_ms
         self._covered: dict[tuple[str, int], tuple[int, int]] = {}
-        self._accounts = AccountStore(self._out)
+        self._accounts = AccountStore(self._out, compression or Compression())
         self._replay_until = -1
         self._pending_offset = -1
         self._expired_ms = 0
@@ -122,7 +131,7 @@ class PartitionFold:
             self._require_all(marker, recovered)
         self._replay_until = max(
             self.cells.restore(recovered.cells.items(), self.fence, recovered.repair_cells),
-            self._accounts.restore(recovered.accounts.items(), self.fence, recovered.repair_accounts),
+            self._accounts.restore(recovered.accounts, self.fence, recovered.repair_accounts),
         )
         self._drop_expired()
 

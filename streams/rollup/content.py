@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
 
 from schemas.kpi import KpiValue, Quality, Unit
 from streams.rollup.values import Computed
@@ -30,33 +31,41 @@ class Content(NamedTuple):
 def kpi_value(
     kpi: str,
     window: str,
-    dimensions: Mapping[str, str],
+    dimensions: dict[str, str],
     unit: Unit,
     currency: str | None,
     content: Content,
     revision: int,
     stamp: Stamp,
+    *,
+    rank: int | UnsetType | None = UNSET,
+    label: str | UnsetType | None = UNSET,
 ) -> KpiValue:
-    """Return the KPI value of a content."""
-    value, numerator, denominator, _ = content.computed
-    before = content.before.value if content.before is not None else None
-    difference = value - before if value is not None and before is not None else None
+    """Return the KPI value of a content.
+
+    It holds on to the dimensions, which nobody changes: a dictionary for each value would be most of its memory.
+    """
+    (value, numerator, denominator, _), before, (start_ms, end_ms), _ = content
+    previous = before.value if before is not None else None
+    difference = value - previous if value is not None and previous is not None else None
     return KpiValue(
         kpi=kpi,
         window=window,
-        dimensions=dict(dimensions),
+        dimensions=dimensions,
         value=value,
         unit=unit,
         currency=currency,
         numerator=numerator,
         denominator=denominator,
-        window_start=iso(content.span.start_ms) if window != "all" else None,
-        window_end=iso(content.span.end_ms),
-        previous=before,
+        window_start=iso(start_ms) if window != "all" else None,
+        window_end=iso(end_ms),
+        previous=previous,
         difference=difference,
-        change=difference / before if difference is not None and before else None,
+        change=difference / previous if difference is not None and previous else None,
         watermark=stamp.watermark,
         revision=revision,
         quality=stamp.quality,
         emitted_at=stamp.emitted_at,
+        rank=rank,
+        label=label,
     )

@@ -15,7 +15,7 @@ from schemas.kpi import parse_dims
 from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOWS
 from streams.rollup.distribution import Names, add_names, split_name
 from streams.rollup.sums import WindowSums
-from streams.rollup.timeline import Move, Timeline
+from streams.rollup.timeline import PREVIOUS_FLOW, Move, Timeline
 from streams.time import Cover, Range
 
 Sums = dict[str, int]
@@ -41,6 +41,7 @@ class Series:
     Attributes:
         ever: Measures that were ever counted here, as far as the state and the messages after it tell. What a former
             owner published is among them, though it may have been taken back since.
+        previous_changed: Windows whose previous interval was changed by events since it was last valued.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Series:
         "dims",
         "ever",
         "grouping",
+        "previous_changed",
         "revisions",
         "sums",
     )
@@ -67,6 +69,7 @@ class Series:
         self._pending: list[Change] = []
         self._present: set[str] = set()
         self.ever: set[str] = set()
+        self.previous_changed: set[int] = set()
         self._known: set[str] = set()
         self._names: Names = {}
 
@@ -104,6 +107,7 @@ class Series:
         self._pending = []
         self._learn(names)
         self._present |= {name for name in names if self.total.get(name)}
+        self.previous_changed.update(range(len(WINDOWS)))
         return dict.fromkeys(range(len(WINDOWS)), _measures(names))
 
     def sum_anew(self, timeline: Timeline) -> None:
@@ -139,6 +143,8 @@ class Series:
             measures = _measures(delta)
             for window, which in timeline.places(resolution, start_ms):
                 _add(self.sums[window][which], delta, 1)
+                if which == PREVIOUS_FLOW:
+                    self.previous_changed.add(window)
                 touched.setdefault(window, set()).update(measures)
         return touched
 

@@ -5,10 +5,11 @@ A value is published when it, its previous one or its window differs from what w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
@@ -84,19 +85,41 @@ class Valuation:
         kpis = self._kpis.get(series.grouping if work.dims != CLASSES else _CLASS_GROUPING)
         if kpis is None:
             return
-        for index, changed in sorted(work.windows.items()):
-            current, previous = series.window_sums(index, self._timeline)
-            for kpi in kpis[index]:
-                if changed is not None and kpi.measures.isdisjoint(changed):
-                    continue
-                key = _key(kpi, series)
-                if series.dims and key not in self._published and not kpi.exists(series.ever):
-                    continue
-                if index in work.forced:
-                    self._published.pop(key, None)
+        revision = self._version_base + series.revision
+        for index in sorted(work.windows):
+            for key, kpi, content in self._contents(series, work, index, kpis[index]):
+                if kpi.kpi.ranked:
+                    self._rank(kpi, series, index, content)
+                elif self._published.get(key) != content:
+                    yield self._publish(key, kpi, series, content, revision, stamp)
+        if work.dims != CLASSES:
+            series.previous_changed.clear()
+
+    def _contents(
+        self, series: Series, work: Work, window: int, kpis: Iterable[WindowKpi]
+    ) -> Iterator[tuple[str, WindowKpi, Content]]:
+        """Compute the KPIs of one window that changed measures concern.
+
+        What was found of the previous interval is used again where no event changed it: few ever do.
+        """
+        changed, forced = work.windows[window], window in work.forced
+        is_moved = changed is None or window in series.previous_changed
+        current, previous = series.window_sums(window, self._timeline)
+        span = self._timeline.windows[window].span
+        for kpi in kpis:
+            if changed is not None and kpi.measures.isdisjoint(changed):
+                continue
+            key = _key(kpi, series)
+            known = self._published.get(key)
+            if known is None and series.dims and not kpi.exists(series.ever):
+                continue
+            if forced:
+                self._published.pop(key, None)
+            if known is None or is_moved or not kpi.is_of_flows:
                 before = kpi.compute(previous, None) if previous is not None else None
-                content = Content(kpi.compute(current, previous), before, self._timeline.windows[index].span)
-                yield from self._changed(key, kpi, series, index, content, stamp)
+            else:
+                before = known.before
+            yield key, kpi, Content(kpi.compute(current, previous), before, span)
 
     def compared(self, now_ms: int, stamp: Stamp) -> Iterator[Published]:
         """Return the values that compare series: rankings and goals."""
@@ -105,14 +128,6 @@ class Valuation:
             yield from self._ranks(self._rankings[place], stamp)
         if self._goals is not None:
             yield from self._goals.values(self._series, self._timeline, now_ms, stamp)
-
-    def _changed(
-        self, key: str, kpi: WindowKpi, series: Series, window: int, content: Content, stamp: Stamp
-    ) -> Iterator[Published]:
-        if kpi.kpi.ranked:
-            self._rank(kpi, series, window, content)
-        elif self._published.get(key) != content:
-            yield self._publish(key, kpi, series, content, stamp)
 
     def _rank(self, kpi: WindowKpi, series: Series, window: int, content: Content) -> None:
         place = (kpi.kpi.name, window)
@@ -130,20 +145,28 @@ class Valuation:
                 rank, last = place, value
             found, key = content._replace(rank=rank), _key(kpi, series)
             if self._published.get(key) != found:
-                yield self._publish(key, kpi, series, found, stamp)
+                yield self._publish(key, kpi, series, found, self._version_base + series.revision, stamp)
 
-    def _publish(self, key: str, kpi: WindowKpi, series: Series, content: Content, stamp: Stamp) -> Published:
+    def _publish(
+        self, key: str, kpi: WindowKpi, series: Series, content: Content, revision: int, stamp: Stamp
+    ) -> Published:
         self._published[key] = content
-        dims, dimensions = series.dims, series.dimensions
+        declared, dims, dimensions = kpi.kpi, series.dims, series.dimensions
         if kpi.member:
-            dims, dimensions = f"{kpi.kpi.class_of}={kpi.member}", {kpi.kpi.class_of: kpi.member}
-        revision = self._version_base + series.revision
-        value = kpi_value(kpi.kpi.name, kpi.window, dimensions, kpi.kpi.unit, kpi.currency, content, revision, stamp)
-        if kpi.kpi.ranked:
-            value = msgspec.structs.replace(value, rank=content.rank)
-        if kpi.kpi.lowest:
-            value = msgspec.structs.replace(value, label=content.computed.label)
-        return Published(key, kpi.kpi.name, kpi.window, dims, value, _json.encode(value))
+            dims, dimensions = f"{declared.class_of}={kpi.member}", {declared.class_of: kpi.member}
+        value = kpi_value(
+            declared.name,
+            kpi.window,
+            dimensions,
+            declared.unit,
+            kpi.currency,
+            content,
+            revision,
+            stamp,
+            rank=content.rank if declared.ranked else UNSET,
+            label=content.computed.label if declared.lowest else UNSET,
+        )
+        return Published(key, declared.name, kpi.window, dims, value, _json.encode(value))
 
 
 def _published_kpis(of_windows: KpisOfWindows) -> KpisOfWindows:

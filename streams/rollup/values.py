@@ -68,8 +68,15 @@ class WindowKpi:
         # `all` has no start: what is related to the start is unknown.
         self._never = window == "all" and any(mode == _START for _, factors in terms for mode, _ in factors)
         self.has_levels = any(mode in (_LEVEL, _START, _EVERY) for _, factors in terms for mode, _ in factors)
+        self.is_of_flows = self._is_of_flows(terms)
         self.of_totals = frozenset(self._of_totals(terms)) if window != "all" else frozenset()
         self._evaluate = self._evaluation()
+
+    def _is_of_flows(self, terms: _Terms) -> bool:
+        """Tell whether the flows of an interval are all that its value depends on, and no other series."""
+        kpi = self.kpi
+        compares = kpi.ranked or kpi.lowest or kpi.growth or bool(self._fallback or self.member)
+        return self.window != "all" and not compares and all(mode == _FLOW for _, fs in terms for mode, _ in fs)
 
     def _of_totals(self, terms: _Terms) -> Iterator[str]:
         """Measures whose sum over all time says something of this window."""

@@ -40,7 +40,7 @@ class _Folding:
     """One size: a fold with so many accounts, and the events that it has got so far."""
 
     def __init__(self, pipeline: PurePipeline, past: Past, accounts: int) -> None:
-        self._fold = recovered_fold(pipeline, past, dict(copies(past.accounts, accounts)))
+        self._fold = recovered_fold(pipeline, past, copies(past.accounts, accounts))
         self._reached = past.reached
         self._copies = max(1, accounts // len(past.accounts))
 

@@ -118,7 +118,7 @@ def _accounts(number: str) -> Grown:
     past = past_of(_BEFORE, 0)
     pipeline = PurePipeline(settings_of_growth(), partitions=1)
     before = _resident()
-    fold = recovered_fold(pipeline, past, dict(copies(past.accounts, int(number))))
+    fold = recovered_fold(pipeline, past, copies(past.accounts, int(number)))
     after = _resident()
     return after - before, fold.accounts
 

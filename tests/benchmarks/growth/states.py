@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,7 @@ import msgspec
 from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings, settings_from
 from schemas.wire import CellsMessage
+from streams.fold.compression import Compression
 from streams.fold.partition import PartitionFold, Recovered
 from streams.simulator import SimulationConfig, simulate
 from tests.e2e.history import START_MS, ZONE, settings_of_history
@@ -88,10 +89,12 @@ def copy_name(name: bytes, copy: int) -> bytes:
     return b"%s~%d" % (name, copy) if copy else name
 
 
-def recovered_fold(pipeline: PurePipeline, past: Past, accounts: Mapping[bytes, bytes]) -> PartitionFold:
-    """Return a fold as it is after a recovery, with the accounts in the place of its own."""
-    fold = pipeline.new_fold(0)
-    fold.recover(Recovered(past.cells, accounts, past.marker))
+def recovered_fold(pipeline: PurePipeline, past: Past, accounts: Iterable[tuple[bytes, bytes]]) -> PartitionFold:
+    """Return a fold as it is after a recovery, with the accounts in the place of its own; they are kept as read."""
+    compression = Compression()
+    fold = pipeline.new_fold(0, compression)
+    kept = {key: compression.compress(record) for key, record in accounts}
+    fold.recover(Recovered(past.cells, kept, past.marker))
     return fold
 
 

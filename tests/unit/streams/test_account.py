@@ -113,7 +113,10 @@ def test_old_statements_are_joined_and_what_follows_from_them_stays() -> None:
     ]
     book.take(*visits)
     book.take(row("deal.won", "2024-03-20", amount=1), horizon_ms=at("2024-03-10"))
-    assert [found.at_ms for found in book.account.record.rows] == [at("2024-03-03"), at("2024-03-20")]
+    assert [msgspec.msgpack.decode(found, type=Row).at_ms for found in book.account.record.rows] == [
+        at("2024-03-03"),
+        at("2024-03-20"),
+    ]
     assert [book.sum("won_amount", dims) for dims in ("rep=r", "team=t", "source=ads", "rep=old")] == [1, 1, 1, 0]
 
 
