@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from schemas.windows import SLICE_MS
@@ -20,7 +20,7 @@ Deltas = Mapping[int, Mapping[str, Mapping[str, int]]]
 Levels = Sequence[Deltas]
 """Deltas by the index of the finest resolution that has cells of them: of what exists once a window, not the first."""
 
-_no_sums = partial(defaultdict[str, int], int)
+_no_sums: Callable[[], Sums] = partial(defaultdict, int)
 
 
 class Gathering(dict[int, Cells]):
