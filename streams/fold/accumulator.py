@@ -122,7 +122,7 @@ class Accumulator:
                 key = keys[value]  # noqa: PLW2901  a name less for what is done for every event
             cell = at[key]
             for measure, slot in ops:
-                cell[measure] += integers[slot]
+                cell[measure] = cell.get(measure, 0) + integers[slot]
             if sized:
                 _add_sized(cell, sized, integers)
         for grouped in counting.special:
@@ -142,7 +142,7 @@ class Accumulator:
             for key in _keys_of(grouped, dims, product):
                 cell = at[key]
                 for measure, slot in grouped.ops:
-                    cell[measure] += mine[slot]
+                    cell[measure] = cell.get(measure, 0) + mine[slot]
                 if grouped.sized:
                     _add_sized(cell, grouped.sized, mine)
 
@@ -168,18 +168,20 @@ class Accumulator:
         for (finest, start_ms), sums in self._moved[1].items() if sign else ():
             cell = self._levels[finest][start_ms][key]
             for measure, delta in sums.items():
-                cell[measure] += delta * sign
+                cell[measure] = cell.get(measure, 0) + delta * sign
 
     def add(self, key: str, at_ms: int, measure: str, delta: int) -> None:
         """Add to one measure of the 10 s slice that holds an instant."""
         if not delta:
             return
-        self._levels[0][at_ms - at_ms % _TEN_SECONDS][key][measure] += delta
+        cell = self._levels[0][at_ms - at_ms % _TEN_SECONDS][key]
+        cell[measure] = cell.get(measure, 0) + delta
 
 
 def _add_sized(cell: Sums, sized: Iterable[SizedOp], integers: Sequence[int]) -> None:
     for measure, slot, by in sized:
-        cell[f"{measure}#{size_class(abs(integers[by]))}"] += integers[slot]
+        name = f"{measure}#{size_class(abs(integers[by]))}"
+        cell[name] = cell.get(name, 0) + integers[slot]
 
 
 def _keys_of(grouped: Grouped, dims: Dims, product: str | None) -> Iterable[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.windows import SLICE_MS
 
-Sums = defaultdict[str, int]
+Sums = dict[str, int]
 """Measure -> what is added."""
 
 Cells = defaultdict[str, Sums]
@@ -20,14 +19,12 @@ Deltas = Mapping[int, Mapping[str, Mapping[str, int]]]
 Levels = Sequence[Deltas]
 """Deltas by the index of the finest resolution that has cells of them: of what exists once a window, not the first."""
 
-_no_sums: Callable[[], Sums] = partial(defaultdict, int)
-
 
 class Gathering(dict[int, Cells]):
     """Start of a slice -> what is added to its cells; a slice that is asked for is there."""
 
     def __missing__(self, start_ms: int) -> Cells:
-        found = self[start_ms] = defaultdict(_no_sums)
+        found = self[start_ms] = defaultdict(dict)
         return found
 
     def add(self, deltas: Deltas) -> None:
@@ -36,7 +33,7 @@ class Gathering(dict[int, Cells]):
             for key, sums in cells.items():
                 cell = self[start_ms][key]
                 for measure, delta in sums.items():
-                    cell[measure] += delta
+                    cell[measure] = cell.get(measure, 0) + delta
 
     def take_out(self, key: str) -> Deltas:
         """Take out what was added to one dimension key, in the order in which slices came up."""

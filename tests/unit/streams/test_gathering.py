@@ -21,7 +21,7 @@ def test_facts_and_single_additions_meet_in_one_cell() -> None:
 def test_cells_come_out_in_the_order_in_which_they_came_up() -> None:
     gathered = Gathering()
     for start_ms, key in ((SLICE_MS, "b"), (0, "b"), (SLICE_MS, "a"), (0, "b")):
-        gathered[start_ms][key]["n"] += 1
+        gathered.add({start_ms: {key: {"n": 1}}})
     assert list(flat([gathered])) == [("b", SLICE_MS, {"n": 1}), ("a", SLICE_MS, {"n": 1}), ("b", 0, {"n": 2})]
 
 
