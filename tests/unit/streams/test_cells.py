@@ -82,6 +82,27 @@ def test_blocks_beyond_their_retention_are_dropped_and_their_records_deleted(sto
     assert store.take_unsaved(1, later) == [(place_key(("", 0, SLICE - SLICE % BLOCK_MS[0])), None)]
 
 
+def test_a_checkpoint_drops_what_is_beyond_its_retention_whether_it_changed_or_not(store: CellStore) -> None:
+    store.add([{SLICE: {"": {"n": 1}, "rep=a": {"n": 1}}}], 0, NOW)
+    store.take_unsaved(0, NOW)
+    store.add([{SLICE: {"": {"n": 1}}}], 1, NOW)
+    start = SLICE - SLICE % BLOCK_MS[0]
+    records = dict(store.take_unsaved(1, NOW + RETENTION_MS["10s"] + BLOCK_MS[0]))
+    assert {key for key, value in records.items() if value is None} == {
+        place_key(("", 0, start)),
+        place_key(("rep=a", 0, start)),
+    }
+    assert not store.unsaved
+
+
+def test_a_recovered_block_that_holds_what_is_added_is_not_unsaved_for_it(store: CellStore) -> None:
+    store.add(deltas((NOW, 3)), 8, NOW)
+    again = CellStore(CALENDAR)
+    again.restore([(key, value) for key, value in store.take_unsaved(8, NOW) if value], 8, ())
+    again.add(deltas((NOW, 1)), 7, NOW)
+    assert not again.unsaved
+
+
 def test_changed_cells_are_told_once_and_in_full(store: CellStore) -> None:
     store.add(deltas((NOW, 1)), 0, NOW)
     store.take_changed(0)
