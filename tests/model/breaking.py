@@ -20,7 +20,7 @@ from streams.fold.accumulator import Accumulator
 from streams.fold.cells import Block, CellStore, Slices
 from streams.fold.partition import Checkpoint, PartitionFold, Recovered
 from streams.intake.router import Router, _Source
-from streams.rollup.cells import RollupCells
+from streams.rollup.cells import BlockKey, RollupCells
 from streams.rollup.owner import Rollup
 from streams.rollup.series import Series
 from tests.model.broker import Partition
@@ -194,7 +194,7 @@ def rollup_takes_what_came_last(patch: Patch) -> None:
     take = RollupCells.take
 
     def taking(self: RollupCells, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Any]:
-        for block in self._blocks.values():
+        for block in map(self._opened, {*map(BlockKey.parse, self._records), *self._open}):
             block.update({start: (-1, sums) for start, (_, sums) in block.items()})
         return take(self, partition, dims, updates)
 
