@@ -57,11 +57,11 @@ def keeps(keep: Callable[..., None]) -> Break:
     return lambda patch: patch.setattr("agents.changelogs._keep_highest", keep)
 
 
-def last_written(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes) -> None:
+def last_written(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, _as_kept: object) -> None:
     kept[key] = value
 
 
-def no_repair(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes) -> None:
+def no_repair(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, _as_kept: object) -> None:
     _keep_highest(kept, set(), key, value)
 
 
