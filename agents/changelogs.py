@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agents.kafka import AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
 from agents.progress import RecoveryProgress
-from agents.reading import begin_offsets, end_offsets, read_to_end
+from agents.reading import begin_and_end_offsets, read_to_end
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings
 from schemas.wire import fence_of
@@ -51,7 +51,7 @@ async def read_changelogs(
         kept_as: Topic -> what is kept of a record in its place; its fence stays in front.
         progress: Told how far it is.
     """
-    begins, ends = await begin_offsets(settings, partitions), await end_offsets(settings, partitions)
+    begins, ends = await begin_and_end_offsets(settings, partitions)
     progress = progress or RecoveryProgress()
     progress.begin({partition: ends[partition] - begins[partition] for partition in partitions})
     records: dict[TopicPartition, dict[bytes, bytes]] = {partition: {} for partition in partitions}

@@ -21,6 +21,8 @@ from schemas.settings import Settings
 
 _STALL_TIMEOUT_S: Final = 30.0
 
+Offsets = dict[TopicPartition, int]
+
 
 async def end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the offset after the last committed record of every partition."""
@@ -38,6 +40,16 @@ async def begin_offsets(settings: Settings, partitions: Iterable[TopicPartition]
     reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
     try:
         return dict(await reader.beginning_offsets(wanted))
+    finally:
+        await reader.stop()
+
+
+async def begin_and_end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> tuple[Offsets, Offsets]:
+    """Return both of every partition, asked for by one client: to come up takes one longer than to answer."""
+    wanted = list(partitions)
+    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
+    try:
+        return dict(await reader.beginning_offsets(wanted)), dict(await reader.end_offsets(wanted))
     finally:
         await reader.stop()
 

@@ -13,7 +13,7 @@ from agents.generations import StateNames
 from agents.kafka import TopicPartition
 from agents.patience import patiently
 from agents.progress import RecoveryProgress
-from agents.reading import begin_offsets, end_offsets
+from agents.reading import begin_and_end_offsets, end_offsets
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import StateError
 from schemas.playlist import playlist
@@ -111,7 +111,7 @@ class StateReader:
     async def _folds(self, partitions: Sequence[int]) -> dict[int, PartitionFold]:
         started = time.monotonic()
         states = await self._read(FOLD_TABLES, partitions)
-        starts = await self._starts(self._settings.topics.log, partitions)
+        starts, ends = await self._offsets(self._settings.topics.log, partitions)
         folds: dict[int, PartitionFold] = {}
         for partition in partitions:
             cells, accounts, markers = (states[table, partition] for table in FOLD_TABLES)
@@ -120,31 +120,29 @@ class StateReader:
             rules = fold_rules(self._settings)
             fold = folds[partition] = PartitionFold(partition, self._plan, self._calendar, rules, self._compression)
             fold.recover(recovered, starts[partition])
-        await self._check_log(folds)
+        self._check_log(folds, ends)
         self.progress.end()
         count, took_s = sum(fold.accounts for fold in folds.values()), time.monotonic() - started
         _LOG.info("recovered log partitions %s: %d accounts in %.1f s", list(partitions), count, took_s)
         return folds
 
-    async def _check_log(self, folds: Mapping[int, PartitionFold]) -> None:
+    def _check_log(self, folds: Mapping[int, PartitionFold], ends: Mapping[int, int]) -> None:
         """Refuse a log that is shorter than what was folded of it: all that comes would count as folded already."""
         if not self._settings.kafka.idempotence:
             return  # Tansu does not tell the right end
         topic = self._settings.topics.log
-        ends = await end_offsets(self._settings, [TopicPartition(topic, partition) for partition in folds])
-        for where, end in ends.items():
-            fence = folds[where.partition].fence
+        for partition, fold in folds.items():
+            fence, end = fold.fence, ends[partition]
             if fence >= end:
                 raise StateError(
-                    f"log partition {where.partition}: {topic} ends at {end}, the state at {fence}: the log was deleted"
+                    f"log partition {partition}: {topic} ends at {end}, the state at {fence}: the log was deleted"
                     " and made again, or lost its end. Bring it back, or take all source topics in anew under another"
                     " app.id and topics.log"
                 )
 
     async def _rollups(self, owners: Sequence[int]) -> dict[int, RecoveredRollup]:
         states = await self._read(("rollup",), owners)
-        starts = await self._starts(self._names.cells, owners)
-        ends = await self.cells_ends(owners)
+        starts, ends = await self._offsets(self._names.cells, owners)
         rollups: dict[int, RecoveredRollup] = {}
         for owner in owners:
             rollup = Rollup(
@@ -175,6 +173,8 @@ class StateReader:
         self._ends.update({where: newest.end for where, newest in states.items()})
         return states
 
-    async def _starts(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        begins = await begin_offsets(self._settings, [TopicPartition(topic, partition) for partition in partitions])
-        return {where.partition: offset for where, offset in begins.items()}
+    async def _offsets(self, topic: str, partitions: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+        """Return where partitions of a topic begin, and where they end."""
+        where = [TopicPartition(topic, partition) for partition in partitions]
+        begins, ends = await begin_and_end_offsets(self._settings, where)
+        return {p.partition: begins[p] for p in where}, {p.partition: ends[p] for p in where}

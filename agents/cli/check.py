@@ -16,7 +16,7 @@ from agents.cli.output import plain_table, print_json, stdout
 from agents.cli.running import find_running
 from agents.generations import current, generation_number, remarks
 from agents.kafka import admin
-from agents.reading import begin_offsets, committed_offsets, end_offsets
+from agents.reading import begin_and_end_offsets, committed_offsets
 from agents.topics import check_topics, intake_group, partitions_of
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError
@@ -136,8 +136,7 @@ async def _lag(settings: Settings) -> Finding:
     partitions = await partitions_of(settings, settings.topics.sources().values())
     if not partitions:
         return Finding("lag", "failed", "there are no source topics")
-    ends = await end_offsets(settings, partitions)
-    begins = await begin_offsets(settings, partitions)
+    begins, ends = await begin_and_end_offsets(settings, partitions)
     committed = await committed_offsets(settings, intake_group(settings), partitions)
     lag = sum(end - (committed[at].offset if at in committed else begins[at]) for at, end in ends.items())
     total = sum(ends.values())
@@ -150,7 +149,7 @@ async def _dead_letters(settings: Settings) -> Finding:
     partitions = await partitions_of(settings, [settings.topics.deadletter])
     if not partitions:
         return Finding("dead letters", "failed", f"there is no topic {settings.topics.deadletter}")
-    begins, ends = await begin_offsets(settings, partitions), await end_offsets(settings, partitions)
+    begins, ends = await begin_and_end_offsets(settings, partitions)
     count = sum(ends[at] - begins[at] for at in partitions)
     if count:
         return Finding("dead letters", "look", f"{count:,}; `salespulse dlq list` shows them")

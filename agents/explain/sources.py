@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from agents.kafka import TopicPartition
 from agents.letters import Numbered
-from agents.reading import begin_offsets, end_offsets, read_to_end
+from agents.reading import begin_and_end_offsets, read_to_end
 from agents.topics import partitions_of
 from schemas.settings import Settings
 from streams.explain.attribution import Attribution
@@ -54,7 +54,7 @@ async def read_sources(
     """
     partitions = sorted(await partitions_of(settings, settings.topics.sources().values()))
     slots = {partition: slot for slot, partition in enumerate(partitions)}
-    begins, ends = await begin_offsets(settings, partitions), await end_offsets(settings, partitions)
+    begins, ends = await begin_and_end_offsets(settings, partitions)
     total = sum(max(0, ends[partition] - begins[partition]) for partition in partitions)
     refused = _refused(letters, slots)
     rounds = 1 + total // _AT_ONCE

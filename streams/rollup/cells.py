@@ -1,4 +1,8 @@
-"""Cells as the rollup keeps them: per log partition, each with its fence, in blocks that are changelog records."""
+"""Cells as the rollup keeps them: per log partition, each with its fence, in blocks that are changelog records.
+
+Blocks that changed since the last checkpoint but one are open; of all others only the record is kept, which is a
+third of the size. It is decoded where one of its cells changes after all.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from streams.rollup.series import Change
 StoredCell = tuple[int, dict[str, int]]
 """Fence and sums of a cell; sums are never changed in place, since a change from nothing is the same object."""
 
-_Block = dict[int, StoredCell]
-_decoder: Final = msgspec.msgpack.Decoder(dict[int, tuple[int, dict[str, int]]])
+Block = dict[int, StoredCell]
+_decoder: Final = msgspec.msgpack.Decoder(Block)
 
 
 class BlockKey(NamedTuple):
@@ -42,25 +46,21 @@ class RollupCells:
     """All cells of one owner, per log partition."""
 
     def __init__(self) -> None:
-        self._blocks: dict[BlockKey, _Block] = {}
+        self._records: dict[bytes, bytes] = {}
+        self._open: dict[BlockKey, Block] = {}
         self._unsaved: set[BlockKey] = set()
-        self._ahead: dict[BlockKey, int] = {}
 
-    def restore(
-        self, records: Mapping[bytes, bytes], repair: Iterable[bytes]
-    ) -> Iterator[tuple[BlockKey, list[Change]]]:
-        """Take the changelog's records; yields every block with its cells as growth from nothing."""
-        for encoded, record in records.items():
-            key = BlockKey.parse(encoded)
-            block = self._blocks[key] = _decoder.decode(body_of(record))
-            self._ahead[key] = fence_of(record)
-            yield key, [Change(key.resolution, start_ms, sums, fence) for start_ms, (fence, sums) in block.items()]
-        self._unsaved.update(BlockKey.parse(key) for key in repair)
+    def restore(self, records: Mapping[bytes, bytes], repair: Iterable[bytes]) -> Iterator[tuple[BlockKey, Block]]:
+        """Take the changelog's records; yields every block, which is the caller's."""
+        self._records = dict(records)
+        for key, record in records.items():
+            yield BlockKey.parse(key), _decoder.decode(body_of(record))
+        self._unsaved.update(map(BlockKey.parse, repair))
 
     def take(self, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Change]:
         """Take what changed of the cells of one dimension key; returns by how much those that are new grew."""
         grown: list[Change] = []
-        block: _Block = {}
+        block: Block = {}
         in_block = (-1, 0)
         for update in updates:
             resolution, start_ms, fence = update.resolution, update.start_ms, update.fence
@@ -68,7 +68,7 @@ class RollupCells:
             if in_block != (resolution, block_start):  # the cells of a block come one after the other
                 in_block = (resolution, block_start)
                 key = BlockKey(partition, dims, resolution, block_start)
-                block = self._blocks.setdefault(key, {})
+                block = self._opened(key)
                 self._unsaved.add(key)
             known = block.get(start_ms)
             if known is None:
@@ -83,6 +83,13 @@ class RollupCells:
             grown.append(Change(resolution, start_ms, delta, fence))
         return grown
 
+    def _opened(self, key: BlockKey) -> Block:
+        block = self._open.get(key)
+        if block is None:
+            record = self._records.get(key.encode())
+            block = self._open[key] = _decoder.decode(body_of(record)) if record is not None else {}
+        return block
+
     @property
     def unsaved(self) -> bool:
         """Whether there is anything to write, after a recovery also without a new message."""
@@ -94,19 +101,26 @@ class RollupCells:
         A restored block may be ahead of the position; its record never gets a lower fence than it had.
         """
         unsaved, self._unsaved = sorted(self._unsaved), set()
-        blocks = ((key, self._blocks.get(key)) for key in unsaved)
-        self._ahead = {key: fence for key, fence in self._ahead.items() if fence > position}
-        return [
-            (key.encode(), pack(max(position, self._ahead.get(key, -1)), block) if block else None)
-            for key, block in blocks
-        ]
+        written: list[tuple[bytes, bytes | None]] = []
+        for key in unsaved:
+            encoded, block = key.encode(), self._open.get(key)
+            before = self._records.get(encoded)
+            fence = max(position, fence_of(before)) if before is not None else position
+            if block is not None:
+                self._records[encoded] = pack(fence, block)
+            elif before is not None:
+                self._records[encoded] = pack(fence, msgspec.Raw(body_of(before)))
+            written.append((encoded, self._records.get(encoded)))
+        self._open = {key: self._open[key] for key in unsaved if key in self._open}
+        return written
 
     def drop_expired(self, reached_ms: int) -> None:
         """Forget blocks that lie wholly beyond their retention behind the windows."""
-        for key in list(self._blocks):
+        for key in self._open.keys() | map(BlockKey.parse, self._records):
             resolution = RESOLUTIONS[key.resolution]
             if resolution != "all" and key.start_ms + BLOCK_MS[key.resolution] + RETENTION_MS[resolution] <= reached_ms:
-                del self._blocks[key]
+                self._records.pop(key.encode(), None)
+                self._open.pop(key, None)
                 self._unsaved.add(key)
 
 

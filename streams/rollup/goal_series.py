@@ -18,7 +18,7 @@ from schemas.wire import body_of
 from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
 from streams.rollup.goals import GROUPING, PREFIX, GoalKey, Goals
-from streams.rollup.series import Change, Series
+from streams.rollup.series import Series, Sums
 from streams.rollup.timeline import Timeline
 from streams.rollup.values import UNKNOWN
 
@@ -67,10 +67,10 @@ class GoalSeries:
         self._stored = told
         return told
 
-    def pass_by(self, dims: str, change: Change) -> None:
-        """Take note of definitions in a change, before the first publication after a restart."""
+    def pass_by(self, dims: str, delta: Sums) -> None:
+        """Take note of definitions in what a cell grew by, before the first publication after a restart."""
         if self._since_ms is not None:
-            names = (name for name, delta in change.delta.items() if delta > 0 and name.startswith(PREFIX))
+            names = (name for name, value in delta.items() if value > 0 and name.startswith(PREFIX))
             self._passed_by.update(dict.fromkeys((parse_dims(dims)[GROUPING], name) for name in names))
 
     def note(self, series: Series) -> None:

@@ -19,7 +19,7 @@ from schemas.wire import STATE_VERSION, CellsMessage, pack
 from streams.history import History
 from streams.plan import Plan
 from streams.publication import Publication, Published
-from streams.rollup.cells import RollupCells
+from streams.rollup.cells import Block, BlockKey, RollupCells
 from streams.rollup.content import Stamp
 from streams.rollup.goal_series import GOALS_KEY, GoalSeries
 from streams.rollup.goals import GROUPING, Goals
@@ -109,8 +109,8 @@ class Rollup:
         if self._goals is not None:
             self._goals.restore(goals, self._upstream.newest_ms)
         own = (MARKER_KEY, GOALS_KEY)
-        for key, changes in self._cells.restore(blocks, (key for key in repair if key not in own)):
-            self._grow(key.partition, key.dims, changes)
+        for key, block in self._cells.restore(blocks, (key for key in repair if key not in own)):
+            self._restore(key, block)
 
     def take(self, message: CellsMessage, wall_ms: int) -> None:
         """Take what one log partition says; what was known before changes nothing."""
@@ -231,13 +231,24 @@ class Rollup:
         sums = series.sum_between(start_ms, end_ms, resolution)
         return tuple(sums.get(measure, 0) for measure in measures)
 
+    def _restore(self, key: BlockKey, block: Block) -> None:
+        """Add a block of one log partition to its series."""
+        series = self._series(key.dims)
+        if key.resolution == _ALL:
+            series.revisions[key.partition] = block[0][0]
+        if self._goals is not None and series.grouping == GROUPING:
+            for _, sums in block.values():
+                self._goals.pass_by(key.dims, sums)
+        series.restore(key.resolution, ((start_ms, sums) for start_ms, (_, sums) in block.items()))
+        self._changed[key.dims] = None
+
     def _grow(self, partition: int, dims: str, changes: Iterable[Change]) -> None:
         """Add what cells of one log partition grew by to their series."""
         series = self._series(dims)
         for change in changes:
             series.change(change)
             if self._goals is not None and series.grouping == GROUPING:
-                self._goals.pass_by(dims, change)
+                self._goals.pass_by(dims, change.delta)
             if change.resolution == _ALL:
                 series.revisions[partition] = change.fence
         self._changed[dims] = None

@@ -49,6 +49,7 @@ class Series:
         "_names",
         "_pending",
         "_present",
+        "_restored",
         "cells",
         "dimensions",
         "dims",
@@ -71,6 +72,7 @@ class Series:
         self.ever: set[str] = set()
         self.previous_changed: set[int] = set()
         self._known: set[str] = set()
+        self._restored: set[str] = set()
         self._names: Names = {}
 
     @property
@@ -85,6 +87,8 @@ class Series:
 
     def change(self, change: Change) -> None:
         """Take what a cell grew by."""
+        if not change.delta:
+            return
         cells = self.cells[change.resolution]
         cell = cells.get(change.start_ms)
         if cell is None:
@@ -96,15 +100,31 @@ class Series:
             self.ever.update(change.delta)
         self._pending.append(change)
 
+    def restore(self, resolution: int, cells: Iterable[tuple[int, Sums]]) -> None:
+        """Take over cells of one log partition, before all changes: starts, and sums that are the series' own now."""
+        known, restored = self.cells[resolution], self._restored
+        for start_ms, sums in cells:
+            if not sums:
+                continue
+            restored.update(sums)
+            cell = known.get(start_ms)
+            if cell is None:
+                known[start_ms] = sums
+            else:
+                for measure, value in sums.items():
+                    cell[measure] = cell.get(measure, 0) + value
+            if resolution == _ALL:
+                self.ever.update(sums)
+
     @property
     def is_mostly_new(self) -> bool:
         """Whether so much changed that :meth:`sum_anew` is cheaper than to settle and move."""
-        return len(self._pending) * _ANEW_SHARE > sum(map(len, self.cells))
+        return bool(self._restored) or len(self._pending) * _ANEW_SHARE > sum(map(len, self.cells))
 
     def forget_changes(self) -> dict[int, set[str]]:
         """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
-        names = set().union(*(change.delta for change in self._pending))
-        self._pending = []
+        names = self._restored.union(*(change.delta for change in self._pending))
+        self._pending, self._restored = [], set()
         self._learn(names)
         self._present |= {name for name in names if self.total.get(name)}
         self.previous_changed.update(range(len(WINDOWS)))

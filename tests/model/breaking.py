@@ -20,7 +20,7 @@ from streams.fold.accumulator import Accumulator
 from streams.fold.cells import Block, CellStore, Slices
 from streams.fold.partition import Checkpoint, PartitionFold, Recovered
 from streams.intake.router import Router, _Source
-from streams.rollup.cells import RollupCells
+from streams.rollup.cells import BlockKey, RollupCells
 from streams.rollup.owner import Rollup
 from streams.rollup.series import Series
 from tests.model.broker import Partition
@@ -57,11 +57,11 @@ def keeps(keep: Callable[..., None]) -> Break:
     return lambda patch: patch.setattr("agents.changelogs._keep_highest", keep)
 
 
-def last_written(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes) -> None:
+def last_written(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, _as_kept: object) -> None:
     kept[key] = value
 
 
-def no_repair(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes) -> None:
+def no_repair(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, _as_kept: object) -> None:
     _keep_highest(kept, set(), key, value)
 
 
@@ -194,7 +194,7 @@ def rollup_takes_what_came_last(patch: Patch) -> None:
     take = RollupCells.take
 
     def taking(self: RollupCells, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Any]:
-        for block in self._blocks.values():
+        for block in map(self._opened, {*map(BlockKey.parse, self._records), *self._open}):
             block.update({start: (-1, sums) for start, (_, sums) in block.items()})
         return take(self, partition, dims, updates)
 

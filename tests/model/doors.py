@@ -37,8 +37,8 @@ class Doors:
     def open(self, patch: pytest.MonkeyPatch) -> None:
         """Lead every module of the product here."""
         for module in ("agents.changelogs", "agents.recovery"):
-            patch.setattr(f"{module}.begin_offsets", self.begin_offsets)
-            patch.setattr(f"{module}.end_offsets", self.end_offsets)
+            patch.setattr(f"{module}.begin_and_end_offsets", self.begin_and_end_offsets)
+        patch.setattr("agents.recovery.end_offsets", self.end_offsets)
         for module in ("agents.changelogs", "agents.outlet"):
             patch.setattr(f"{module}.read_to_end", self.read_to_end)
         for module in ("agents.emission", "agents.pipeline"):
@@ -49,8 +49,11 @@ class Doors:
         patch.setattr("agents.intake.start.committed_offsets", self.committed_offsets)
         patch.setattr("agents.intake.coverage.generation_number", self.generation_number)
 
-    async def begin_offsets(self, _settings: Settings, where: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(where, 0)
+    async def begin_and_end_offsets(
+        self, settings: Settings, where: Iterable[TopicPartition]
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        wanted = list(where)
+        return dict.fromkeys(wanted, 0), await self.end_offsets(settings, wanted)
 
     async def end_offsets(self, _settings: Settings, where: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return {one: self._broker.partition(one).end for one in where}

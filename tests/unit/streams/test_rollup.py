@@ -13,6 +13,7 @@ from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
 from schemas.wire import STATE_VERSION, CellsMessage, CellUpdate, pack
 from streams.rollup.cells import BlockKey, RollupCells
 from streams.rollup.owner import MARKER_KEY, Rollup
+from streams.rollup.series import Change
 from tests.unit.streams.rows import CALENDAR, at, plan_of, rollup_rules
 
 NOW = at("2024-03-13 10:00")
@@ -271,6 +272,17 @@ def test_a_block_ahead_of_the_position_is_repaired_with_the_fence_it_had() -> No
     cells = RollupCells()
     list(cells.restore({key: pack(30, {0: (7, {"leads_created": 1})})}, [key]))
     assert cells.take_unsaved(22) == [(key, pack(30, {0: (7, {"leads_created": 1})}))]
+
+
+def test_a_cell_of_a_block_that_was_quiet_for_some_checkpoints_grows_by_the_difference() -> None:
+    cells, day = RollupCells(), RESOLUTIONS.index("1d")
+    cells.take(0, "", [CellUpdate(day, 0, 5, {"won_deals": 3, "won_amount": 7}, whole=True)])
+    for position in range(3):
+        cells.take_unsaved(position)
+    assert cells.take(0, "", [CellUpdate(day, 0, 5, {"won_deals": 9})]) == [], "it is known already"
+    assert cells.take(0, "", [CellUpdate(day, 0, 6, {"won_deals": 4})]) == [Change(day, 0, {"won_deals": 1}, 6)]
+    ((_, written),) = cells.take_unsaved(4)
+    assert written == pack(4, {0: (6, {"won_deals": 4, "won_amount": 7})})
 
 
 def test_state_of_another_version_or_with_a_hole_after_it_is_refused() -> None:
