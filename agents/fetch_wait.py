@@ -8,17 +8,16 @@ from agents.kafka import AIOKafkaConsumer
 
 BUSY_MS: Final = 50
 _QUIET_MS: Final = 250
-_MANY_RECORDS: Final = 100
 
 
 def adapt_fetch_wait(client: AIOKafkaConsumer, records: int) -> None:
-    """Let the broker wait longer where little comes in: it answers at once when something does, so that costs nothing.
+    """Let the broker wait longer while nothing comes in; it answers at once when something does.
 
-    Where much comes in it does: a partition whose records take long to work off is missing in the fetch that is sent
-    meanwhile, and has to wait for its end.
+    While something comes in it must not: a partition whose records are being worked off is missing in the fetch that is
+    sent meanwhile, and what it gets next waits for the end of that.
 
     Args:
         client: The consumer.
         records: How many its last poll brought.
     """
-    client._fetcher._fetch_max_wait_ms = BUSY_MS if records >= _MANY_RECORDS else _QUIET_MS
+    client._fetcher._fetch_max_wait_ms = BUSY_MS if records else _QUIET_MS

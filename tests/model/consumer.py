@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from agents.kafka import CommitFailedError, OffsetAndMetadata, TopicPartition
@@ -25,6 +26,7 @@ class IntakeConsumer:
     def __init__(self, broker: Broker, sources: Iterable[TopicPartition], listener: Any, committed: Committed) -> None:
         self.is_member = True
         self.listener = listener
+        self._fetcher = SimpleNamespace()  # where intake says how long the broker may wait: this one never does
         self._broker = broker
         self._sources = frozenset(sources)
         self._committed = committed
