@@ -246,6 +246,24 @@ def test_a_series_that_is_taken_back_while_nobody_is_there_is_published_empty(*,
     assert values(again)["leads_created|all|rep=r"].value == 0
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_series_that_is_taken_back_and_whose_owner_is_lost_before_it_says_so_is_published_empty(
+    *, whole: bool
+) -> None:
+    rollup = new_rollup("event")
+    rollup.take(message(1, 4), NOW)
+    rollup.take(message(1, 5, dims="rep=r"), NOW)
+    assert values(rollup)["leads_created|all|rep=r"].value == 1
+    emptied = message(0, 6, dims="rep=r")
+    if whole:
+        cells = [msgspec.structs.replace(update, sums={}, whole=True) for update in emptied.cells["rep=r"]]
+        emptied = msgspec.structs.replace(emptied, cells={"rep=r": cells})
+    rollup.take(emptied, NOW)
+    again = new_rollup("event")
+    again.recover(checkpointed(rollup), [], 0)
+    assert values(again)["leads_created|all|rep=r"].value == 0
+
+
 def test_a_checkpoint_holds_only_what_changed_and_the_marker_always() -> None:
     rollup = new_rollup()
     rollup.take(message(1, 4), NOW)
