@@ -19,6 +19,8 @@ from tests.model.truth import Said, Truth, content_of, is_empty
 from tests.model.worker_process import WorkerProcess
 
 _ENOUGH: Final = 60
+"""Turns after which intake or a checkpoint has come to its end, or never will."""
+_EVERYTHING: Final = 1 << 10
 _AMOUNTS: Final = 40
 """Different ones, of which every sum tells what is in it; a larger one would be refused."""
 
@@ -225,12 +227,12 @@ class World:
     def work(self, worker: WorkerProcess) -> None:
         """Let a worker fold, emit, checkpoint and roll up everything that there is."""
         for number in worker.owned:
-            worker.fold(number, _ENOUGH)
+            worker.fold(number, _EVERYTHING)
         worker.emit()  # signs of life, too
         worker.checkpoint()
         self._deliver_until_quiet(worker)
         for number in worker.owned:
-            worker.take_cells(number, 1 << 10)
+            worker.take_cells(number, _EVERYTHING)
         worker.checkpoint()
         self._deliver_until_quiet(worker)
 
