@@ -22,7 +22,7 @@ _ENOUGH: Final = 60
 """Turns after which intake or a checkpoint has come to its end, or never will."""
 _EVERYTHING: Final = 1 << 10
 _AMOUNTS: Final = 40
-"""Different ones, of which every sum tells what is in it; a larger one would be refused."""
+"""Powers of two: the sums of a schedule of that many events tell what is in them. Intake would refuse larger ones."""
 
 
 class World:
