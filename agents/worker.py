@@ -24,6 +24,7 @@ from agents.lease import Lease
 from agents.outlet import Outlet
 from agents.pages import serve, worker_routes
 from agents.pipeline import Pipeline
+from agents.sinks import Sinks
 from agents.topics import check_topics
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError, UnavailableError
@@ -31,7 +32,6 @@ from schemas.generations import in_force
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
 from streams.plan import Plan, plan_of, plan_over
-from streams.publication import Publication
 from streams.redis_view import RedisSink
 
 _LOG: Final = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class _Parts(NamedTuple):
     redis: RedisSink
     exporter: Exporter
     kpi_topics: KpiTopics
+    sinks: Sinks
     alerting: Alerting
     app: App
 
@@ -74,7 +75,6 @@ class Worker:
         self._view: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self._stopped = asyncio.Event()
-        self._sending: dict[int, asyncio.Task[None]] = {}
         self._watch: GenerationWatch | None = None
         self._lease = Lease(settings.kafka.session_timeout / 1000)
 
@@ -148,7 +148,7 @@ class Worker:
             task.cancel()
         await asyncio.wait(tasks, timeout=_CANCEL_S)
         self._parts, self._view, self._watch = None, None, None
-        self._tasks, self._producers, self._sending = [], [], {}
+        self._tasks, self._producers = [], []
         if stopping.done() and not stopping.cancelled():
             stopping.result()
 
@@ -187,16 +187,18 @@ class Worker:
         pipeline = Pipeline(settings, plan, state_producer, outlet, names)
         kpi_topics = KpiTopics(settings)
         pipeline.on_assigned = kpi_topics.assign
-        pipeline.on_lost = self._forget
         # What was let go holds cycles, and full collections are rare: hundreds of MiB would wait for one.
         pipeline.on_reassigned = gc.collect
         exporter = Exporter(settings, intake.counters, plan.kpis)
+        sinks = Sinks(pipeline, redis, exporter, kpi_topics, self._lease, self._spawn)
+        pipeline.on_lost = sinks.forget
         return _Parts(
             pipeline=pipeline,
             intake=intake,
             redis=redis,
             exporter=exporter,
             kpi_topics=kpi_topics,
+            sinks=sinks,
             alerting=Alerting(settings, pipeline, alerts_producer, redis, exporter),
             app=build_app(settings, pipeline, names),
         )
@@ -218,64 +220,20 @@ class Worker:
         tick_s = settings.time.tick / 1000
         emit_s = settings.pipeline.emit_interval / 1000
 
-        async def publish() -> None:
-            await self._publish(parts)
-
-        async def trends() -> None:
-            for history in pipeline.publishing.histories():
-                await parts.redis.publish_history(history)
-
         self._spawn(every(_WATCH_S, self._lease.beat))
         self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE, pipeline.is_behind))
-        self._spawn(on_change(pipeline.rolled, publish, emit_s, tick_s, _PUBLISH_SHARE, pipeline.is_behind))
+        self._spawn(on_change(pipeline.rolled, parts.sinks.publish, emit_s, tick_s, _PUBLISH_SHARE, pipeline.is_behind))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
         self._spawn(every(tick_s, parts.alerting.evaluate))
         if self._watch is not None:
             self._spawn(every(_GENERATION_S, self._watch.look))
-        self._spawn(every(_TREND_TICKS * tick_s, trends, pipeline.is_behind))
+        self._spawn(every(_TREND_TICKS * tick_s, parts.sinks.trends, pipeline.is_behind))
         self._view = self._spawn(parts.redis.run())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
         self._tasks.append(task)
         return task
-
-    async def _publish(self, parts: _Parts) -> None:
-        """Hand what changed to every sink; an owner whose values Kafka has not acknowledged yet waits for its turn."""
-        self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
-        publications: list[Publication] = []
-        if not self._lease.holds:
-            return
-        busy = self._sending.keys() | parts.kpi_topics.silent(parts.pipeline.rollups)
-        async for publication in parts.pipeline.publishing.publications(busy):
-            await parts.redis.publish(publication)
-            if parts.redis.wants_everything(publication.owner):
-                parts.pipeline.publishing.tell_again([publication.owner])
-            await parts.exporter.publish(publication)
-            parts.pipeline.outlet.published(publication)
-            if publication.values:
-                publications.append(publication)
-        await parts.pipeline.outlet.send()
-        if not self._lease.holds:  # it stood still in between: nothing of this was told, so all of it is to be told
-            parts.pipeline.publishing.tell_again(publication.owner for publication in publications)
-        elif publications:
-            task = self._spawn(self._send(parts, publications))
-            self._sending |= {publication.owner: task for publication in publications}
-
-    @staticmethod
-    async def _send(parts: _Parts, publications: Sequence[Publication]) -> None:
-        """Send to the KPI topics; owners for which somebody else has spoken meanwhile begin anew."""
-        parts.pipeline.publishing.tell_again(await parts.kpi_topics.publish(publications))
-        now_ms = wall_ms()
-        for publication in publications:
-            if publication.produced_ms is not None:
-                parts.exporter.observe_latency((now_ms - publication.produced_ms) / 1000)
-        parts.pipeline.rolled.set()
-
-    def _forget(self, owner: int) -> None:
-        if self._parts is not None:
-            self._parts.redis.forget(owner)
-            self._parts.exporter.forget(owner)
 
     def _failure(self) -> BaseException | None:
         """Return why the worker has to end, if it has to."""
