@@ -65,12 +65,12 @@ def schedules_until_wrong(most: int, steps: int) -> int | None:
     try:
         search(most, steps, machine=Counted, shrinks=False)
     except (AssertionError, StateError):
-        return played - _REPLAYED
+        return max(1, played - _REPLAYED)
     return None
 
 
 _REPLAYED: Final = 2
-"""How often hypothesis plays a schedule again that ends wrong: to be sure, and to say how it goes."""
+"""How often hypothesis plays a schedule again that ends wrong: to be sure (but the first of all), and to tell of it."""
 
 
 @contextmanager
