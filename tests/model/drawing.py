@@ -17,7 +17,7 @@ happenings = st.tuples(
     st.sampled_from((None, "r")),
 )
 Happening = tuple[TopicPartition, str, str, int, str | None]
-incoming = st.lists(happenings, max_size=2)
+incoming = st.lists(happenings, max_size=3)
 """Events that come in each in a frame of its own."""
 partitions = st.integers(0, PARTITIONS - 1)
 few = st.integers(0, 4)
@@ -25,11 +25,12 @@ many = st.sampled_from((0, 1, 2, 3, 60, 60))
 of_both = st.tuples(many, many)
 """Frames of either log partition."""
 of_all_sources = st.tuples(many, many, many)
-at_most_two = st.integers(0, 2)
 steps = st.integers(0, 7)
 """A checkpoint takes that many, from its emission to the rollup's marker."""
 turns = st.integers(0, 2)
 """Of the records of one send: which comes first."""
-jumps = st.integers(-3, 3)
+jumps = st.sampled_from((-3, -2, -2, -1, 1, 2))
+first_ones = st.sampled_from((0, 1, 1, 2))
+"""Frames or messages that are read after a jump, or by whoever takes over."""
 who = st.sampled_from((0, 0, 0, 0, 1, 2))
 """0: whoever began last; else one who was paused, unaware of the others."""

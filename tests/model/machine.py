@@ -110,7 +110,7 @@ class Schedules(RuleBasedStateMachine):
         lost = self.world.broker.lost
         self.world.broker.take(*lost[which % len(lost)])
 
-    # Fold and rollup
+    # Fold and rollup, and who runs them
 
     @rule(who=d.who, frames=d.of_both)
     def worker_folds(self, who: int, frames: Sequence[int]) -> None:
@@ -175,8 +175,6 @@ class Schedules(RuleBasedStateMachine):
         if compacts:
             self.changelogs_are_compacted()
 
-    # Who runs
-
     @rule(
         events=d.incoming,
         frames=d.of_both,
@@ -185,6 +183,7 @@ class Schedules(RuleBasedStateMachine):
         turn=d.turns,
         emits=st.booleans(),
         dies=st.booleans(),
+        successor=d.first_ones,
     )
     def worker_is_lost_in_a_checkpoint(
         self,
@@ -195,6 +194,7 @@ class Schedules(RuleBasedStateMachine):
         turn: int,
         emits: bool,
         dies: bool,
+        successor: int = 0,
     ) -> None:
         self.frames_come_in(events)
         self.worker_folds(0, frames)
@@ -203,10 +203,14 @@ class Schedules(RuleBasedStateMachine):
         worker.checkpoint()
         self.world.let_write(worker, steps, records, turn=turn, emits=emits)
         self.worker_crashes_or_pauses(0, 0 if dies else None)
+        if successor:
+            self.worker_checkpoints(0, (successor, successor), 7)
 
     @precondition(_several_work)
-    @rule(steps=st.integers(1, 7), frames=d.many, compacts=st.booleans())
-    def paused_worker_goes_on(self, steps: int, frames: int, compacts: bool = False) -> None:
+    @rule(events=d.incoming, steps=d.steps, frames=d.many, compacts=st.booleans())
+    def paused_worker_goes_on(self, events: list[d.Happening], steps: int, frames: int, compacts: bool = False) -> None:
+        self.frames_come_in(events)
+        self.worker_works(0)
         self.worker_checkpoints(1, (frames, frames), steps)
         if compacts:
             self.changelogs_are_compacted()

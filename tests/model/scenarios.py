@@ -31,8 +31,7 @@ def _take_in(run: Schedules, *events: Happening, commits: bool = True) -> None:
 def _paused_worker_writes_last(run: Schedules) -> None:
     run.all_goes_well([_won("a")], compacts=False)
     run.worker_is_lost_in_a_checkpoint([_won("a")], ALL, steps=1, records=0, turn=0, emits=True, dies=False)
-    run.all_goes_well([_won("a")], compacts=False)
-    run.paused_worker_goes_on(1, 0)  # its cells; accounts and marker are its successor's
+    run.paused_worker_goes_on([_won("a")], 1, 0)  # its cells; accounts and marker are its successor's
 
 
 def repaired_and_compacted(run: Schedules) -> None:
