@@ -75,10 +75,10 @@ _REPLAYED: Final = 2
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Look for garbage as rarely as a worker does: it is a quarter of the work otherwise."""
+    """Look for garbage rarely: as often as usual it is a quarter of the work."""
     usual = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(100_000, 100, 50)
+    gc.set_threshold(50_000, 5, 10)
     try:
         yield
     finally:
