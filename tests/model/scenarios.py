@@ -132,6 +132,12 @@ def what_became_empty_is_told_by_the_next_owner(run: Schedules) -> None:
         run.worker_works(0)
 
 
+def first_frames_of_both_log_partitions(run: Schedules) -> None:
+    for account in "af":
+        _take_in(run, _won(account, 0), commits=False)
+        run.worker_works(0)
+
+
 SCENARIOS: Final[tuple[Callable[[Schedules], None], ...]] = (
     repaired_and_compacted,
     compacted_before_anybody_looked,
@@ -149,6 +155,7 @@ SCENARIOS: Final[tuple[Callable[[Schedules], None], ...]] = (
     frame_is_lost_and_a_later_one_gets_through,
     first_frame_of_all_is_lost,
     what_became_empty_is_told_by_the_next_owner,
+    first_frames_of_both_log_partitions,
 )
 
 
