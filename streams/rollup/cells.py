@@ -19,6 +19,7 @@ from streams.rollup.series import Change
 StoredCell = tuple[int, dict[str, int]]
 """Fence and sums of a cell; sums are never changed in place, since a change from nothing is the same object."""
 
+_ALL: Final = RESOLUTIONS.index("all")
 Block = dict[int, StoredCell]
 _decoder: Final = msgspec.msgpack.Decoder(Block)
 
@@ -72,11 +73,10 @@ class RollupCells:
                 self._unsaved.add(key)
             known = block.get(start_ms)
             if known is None:
-                sums = update.sums if update.whole else _without_zeros(update.sums)
-                delta = sums
+                delta = sums = _sums(resolution, {}, update)
             elif fence > known[0]:
                 delta = _difference(known[1], update)
-                sums = update.sums if update.whole else _without_zeros({**known[1], **update.sums})
+                sums = _sums(resolution, known[1], update)
             else:
                 continue
             block[start_ms] = (fence, sums)
@@ -129,8 +129,18 @@ def _difference(known: Mapping[str, int], update: CellUpdate) -> dict[str, int]:
     sums = update.sums
     delta = {name: value - known.get(name, 0) for name, value in sums.items() if value != known.get(name, 0)}
     if update.whole and not known.keys() <= sums.keys():
-        delta.update({name: -value for name, value in known.items() if name not in sums})
+        delta.update({name: -value for name, value in known.items() if value and name not in sums})
     return delta
+
+
+def _sums(resolution: int, known: dict[str, int], update: CellUpdate) -> dict[str, int]:
+    """Return what a cell holds after an update, without zeros.
+
+    They stay in the cell of all time: whoever takes over a series has to say of what became empty that it did.
+    """
+    if resolution == _ALL:
+        return {**(dict.fromkeys(known, 0) if update.whole else known), **update.sums}
+    return update.sums if update.whole else _without_zeros({**known, **update.sums})
 
 
 def _without_zeros(sums: dict[str, int]) -> dict[str, int]:

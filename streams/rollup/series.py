@@ -82,8 +82,11 @@ class Series:
 
     @property
     def revision(self) -> int:
-        """Version of the series: the fences of its log partitions added up; it never falls."""
-        return sum(self.revisions.values())
+        """Version of the series: how many frames its log partitions have folded, added up; it never falls.
+
+        Counted from one: the first frame of a partition, whose offset is 0, has to raise it as any other does.
+        """
+        return sum(self.revisions.values()) + len(self.revisions)
 
     def change(self, change: Change) -> None:
         """Take what a cell grew by."""

@@ -57,12 +57,12 @@ def keeps(keep: Callable[..., None]) -> Break:
     return lambda patch: patch.setattr("agents.changelogs._keep_highest", keep)
 
 
-def last_written(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, _as_kept: object) -> None:
+def last_written(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, *_as_kept: object) -> None:
     kept[key] = value
 
 
-def no_repair(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, _as_kept: object) -> None:
-    _keep_highest(kept, set(), key, value)
+def no_repair(kept: dict[bytes, bytes], _outdated: set[bytes], key: bytes, value: bytes, *as_kept: Any) -> None:
+    _keep_highest(kept, set(), key, value, *as_kept)
 
 
 def fold_with(change: Callable[[PartitionFold, int], int]) -> Break:
@@ -146,7 +146,7 @@ def written_with_the_checkpoints_fence(patch: Patch) -> None:
 
     def taking(self: CellStore, fence: int, newest_ms: int) -> list[Record]:
         records = take(self, fence, newest_ms)
-        return [(key, fence.to_bytes(8) + value[8:] if value else None) for key, value in records]
+        return [(key, fence.to_bytes(8, signed=True) + value[8:] if value else None) for key, value in records]
 
     patch.setattr(CellStore, "take_unsaved", taking)
 
@@ -197,6 +197,19 @@ def rollup_takes_what_came_last(patch: Patch) -> None:
         for block in map(self._opened, {*map(BlockKey.parse, self._records), *self._open}):
             block.update({start: (-1, sums) for start, (_, sums) in block.items()})
         return take(self, partition, dims, updates)
+
+    patch.setattr(RollupCells, "take", taking)
+
+
+def rollup_forgets_what_became_empty(patch: Patch) -> None:
+    take = RollupCells.take
+
+    def taking(self: RollupCells, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Any]:
+        changes = take(self, partition, dims, updates)
+        for block in self._open.values():
+            for start, (fence, sums) in block.items():
+                block[start] = fence, {name: value for name, value in sums.items() if value}
+        return changes
 
     patch.setattr(RollupCells, "take", taking)
 

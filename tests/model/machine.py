@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from agents.kafka import TopicPartition
+from tests.model import drawing as d
 from tests.model.intake_process import IntakeProcess
-from tests.model.setting import CHANGELOGS, PARTITIONS, SOURCES
+from tests.model.setting import PARTITIONS, SOURCES
 from tests.model.worker_process import WorkerProcess
 from tests.model.world import World
-
-AGAIN, BAD = "sent again", "no event"
-_KINDS = ("deal.won", "deal.won", "deal.returned", "call.completed", "email.sent", "email.opened", AGAIN, BAD)
-happenings = st.tuples(
-    st.sampled_from(SOURCES),
-    st.sampled_from(_KINDS),
-    st.sampled_from("afi"),  # accounts: one of one log partition, two of the other
-    st.integers(0, 100),  # minutes
-    st.sampled_from((None, "r")),
-)
-Happening = tuple[TopicPartition, str, str, int, str | None]
-partitions = st.integers(0, PARTITIONS - 1)
-few = st.integers(0, 4)
-many = st.sampled_from((0, 1, 2, 3, 60, 60))
-who = st.sampled_from((0, 0, 0, 0, 1, 2))
-"""0: whoever began last; else one who was paused, unaware of the others."""
 
 
 def _intake_sends(machine: Schedules) -> bool:
@@ -60,31 +46,37 @@ class Schedules(RuleBasedStateMachine):
     def _worker(self, who: int) -> WorkerProcess:
         return self.world.workers[-1 - who % len(self.world.workers)]
 
-    @initialize(events=st.lists(happenings, min_size=3, max_size=6))
-    def wait(self, events: list[Happening]) -> None:
+    @initialize(events=st.lists(d.happenings, max_size=2), compacts=st.booleans())
+    def wait(self, events: list[d.Happening], compacts: bool) -> None:
         self.world.happens(SOURCES[0], "deal.won", "a", 0, "r")
         self.happen(events)
+        self.world.compacts_at_the_end = compacts
 
-    @rule(events=st.lists(happenings, min_size=1, max_size=3))
-    def happen(self, events: list[Happening]) -> None:
+    @rule(events=d.incoming, commits=st.booleans())
+    def frames_come_in(self, events: list[d.Happening], commits: bool = True) -> None:
+        for event in events:
+            self.happen([event])
+            self.intake_works(0, (60, 60, 60), commits=commits, takes=9)
+
+    def happen(self, events: list[d.Happening]) -> None:
         for where, kind, account, minute, rep in events:
-            if kind == AGAIN:
+            if kind == d.AGAIN:
                 self.world.produce(where, self.world.events[minute % len(self.world.events)])
-            elif kind == BAD:
+            elif kind == d.BAD:
                 self.world.happens_badly(where)
             else:
                 self.world.happens(where, kind, account, minute, rep)
 
     # Intake
 
-    @rule(who=who, reads=st.tuples(many, many, many), commits=st.booleans(), takes=st.sampled_from((0, 1, 2, 9, 9)))
+    @rule(who=d.who, reads=d.of_all_sources, commits=st.booleans(), takes=st.sampled_from((0, 1, 2, 9, 9)))
     def intake_works(self, who: int, reads: tuple[int, int, int], commits: bool, takes: int) -> None:
         intake = self._intake(who)
         intake.read(dict(zip(SOURCES, reads, strict=True)), commits=commits)
         self.world.let_take(intake.producer, takes)
 
     @precondition(_intake_sends)
-    @rule(who=who, takes=st.integers(1, 9))
+    @rule(who=d.who, takes=st.integers(1, 9))
     def broker_takes_of_intake(self, who: int, takes: int) -> None:
         self.world.let_take(self._intake(who).producer, takes)
 
@@ -101,8 +93,8 @@ class Schedules(RuleBasedStateMachine):
     def intake_crashes_or_pauses(self, survivors: set[int] | None) -> None:
         self.world.replace_intake(survivors)
 
-    @rule(events=st.lists(happenings, min_size=4, max_size=8), survivors=st.sets(st.integers(0, 5)))
-    def intake_is_lost_with_its_frames(self, events: list[Happening], survivors: set[int]) -> None:
+    @rule(events=st.lists(d.happenings, min_size=4, max_size=6), survivors=st.sets(st.integers(0, 5)))
+    def intake_is_lost_with_its_frames(self, events: list[d.Happening], survivors: set[int]) -> None:
         self.happen(events)
         self.intake_works(0, (60, 60, 60), commits=False, takes=0)
         self.world.replace_intake(survivors)
@@ -118,55 +110,63 @@ class Schedules(RuleBasedStateMachine):
         lost = self.world.broker.lost
         self.world.broker.take(*lost[which % len(lost)])
 
-    # Fold and rollup
+    # Fold and rollup, and who runs them
 
-    @rule(who=who, frames=st.tuples(many, many))
-    def worker_folds(self, who: int, frames: tuple[int, int]) -> None:
+    @rule(who=d.who, frames=d.of_both)
+    def worker_folds(self, who: int, frames: Sequence[int]) -> None:
         for partition, number in enumerate(frames):
             self._worker(who).fold(partition, number)
 
-    @rule(who=who, partition=partitions, by=st.integers(-3, 3), reads=st.integers(0, 2))
-    def client_loses_its_place(self, who: int, partition: int, by: int, reads: int) -> None:
-        worker = self._worker(who)
+    @rule(events=d.incoming, folds=d.many, partition=d.partitions, by=d.jumps, reads=st.integers(0, 2), steps=d.steps)
+    def client_loses_its_place(
+        self, events: list[d.Happening], folds: int, partition: int, by: int, reads: int, steps: int
+    ) -> None:
+        self.frames_come_in(events)
+        worker = self._worker(0)
+        worker.fold(partition, folds)
         for of_log in (True, False):
             worker.lose_place(of_log, partition, by)
         worker.fold(partition, reads)
         worker.take_cells(partition, reads)
+        self.worker_checkpoints(0, (0, 0), steps)
 
-    @rule(who=who, steps=few)
+    @rule(who=d.who, steps=d.few)
     def worker_emits(self, who: int, steps: int) -> None:
         worker = self._worker(who)
         worker.emit()
         self.world.let_write(worker, steps)
 
-    @rule(who=who, steps=st.integers(0, 7), records=few, turn=st.integers(0, 2))
-    def worker_checkpoints(self, who: int, steps: int, records: int, turn: int) -> None:
+    @rule(who=d.who, frames=d.of_both, steps=d.steps, records=d.few, turn=d.turns)
+    def worker_checkpoints(self, who: int, frames: Sequence[int], steps: int, records: int = 0, turn: int = 0) -> None:
+        self.worker_folds(who, frames)
         worker = self._worker(who)
         worker.checkpoint()
         self.world.let_write(worker, steps, records, turn=turn)
 
     @precondition(_worker_sends)
-    @rule(who=who, steps=few, records=few, turn=st.integers(0, 2))
+    @rule(who=d.who, steps=d.few, records=d.few, turn=d.turns)
     def broker_takes_of_worker(self, who: int, steps: int, records: int, turn: int) -> None:
         self.world.let_write(self._worker(who), steps, records, turn=turn)
 
-    @rule(who=who, messages=many)
     def worker_takes_cells(self, who: int, messages: int) -> None:
         for partition in range(PARTITIONS):
             self._worker(who).take_cells(partition, messages)
 
-    @rule(who=who, takes=few)
-    def worker_publishes(self, who: int, takes: int) -> None:
+    @rule(who=d.who, events=d.incoming, takes=d.few)
+    def worker_publishes(self, who: int, events: list[d.Happening], takes: int) -> None:
+        self.frames_come_in(events)
+        self.worker_folds(who, (60, 60))
+        self.worker_emits(who, 2)
         self.worker_takes_cells(who, takes)
         self.world.publish(self._worker(who))
 
-    @rule(who=who)
+    @rule(who=d.who)
     def worker_works(self, who: int) -> None:
         self.world.work(self._worker(who))
         self.world.publish(self._worker(who))
 
-    @rule(events=st.lists(happenings, max_size=2), compacts=st.booleans())
-    def all_goes_well(self, events: list[Happening], compacts: bool) -> None:
+    @rule(events=st.lists(d.happenings, max_size=2), compacts=st.booleans())
+    def all_goes_well(self, events: list[d.Happening], compacts: bool) -> None:
         self.happen(events)
         self.intake_works(0, (60, 60, 60), commits=True, takes=9)
         for worker in dict.fromkeys(self.world.owners.values()):
@@ -175,59 +175,64 @@ class Schedules(RuleBasedStateMachine):
         if compacts:
             self.changelogs_are_compacted()
 
-    # Who runs
-
     @rule(
-        events=st.lists(happenings, min_size=1, max_size=3),
-        frames=st.tuples(many, many),
-        steps=st.integers(0, 7),
-        records=few,
-        turn=st.integers(0, 2),
+        events=d.incoming,
+        frames=d.of_both,
+        steps=d.steps,
+        records=d.few,
+        turn=d.turns,
         emits=st.booleans(),
         dies=st.booleans(),
+        successor=d.first_ones,
     )
     def worker_is_lost_in_a_checkpoint(
         self,
-        events: list[Happening],
+        events: list[d.Happening],
         frames: tuple[int, int],
         steps: int,
         records: int,
         turn: int,
         emits: bool,
         dies: bool,
+        successor: int = 0,
     ) -> None:
-        self.happen(events)
-        self.intake_works(0, (60, 60, 60), commits=True, takes=9)
+        self.frames_come_in(events)
         self.worker_folds(0, frames)
         self.worker_takes_cells(0, 60)
         worker = self._worker(0)
         worker.checkpoint()
         self.world.let_write(worker, steps, records, turn=turn, emits=emits)
         self.worker_crashes_or_pauses(0, 0 if dies else None)
+        if successor:
+            self.worker_checkpoints(0, (successor, successor), 7)
 
     @precondition(_several_work)
-    @rule(steps=st.integers(1, 7), frames=many)
-    def paused_worker_goes_on(self, steps: int, frames: int) -> None:
-        self.worker_folds(1, (frames, frames))
-        self.worker_checkpoints(1, steps, 0, 0)
+    @rule(events=d.incoming, steps=d.steps, frames=d.many, compacts=st.booleans())
+    def paused_worker_goes_on(self, events: list[d.Happening], steps: int, frames: int, compacts: bool = False) -> None:
+        self.frames_come_in(events)
+        self.worker_works(0)
+        self.worker_checkpoints(1, (frames, frames), steps)
+        if compacts:
+            self.changelogs_are_compacted()
 
-    @rule(who=who, survivors=st.none() | st.integers(0, 2))
-    def worker_crashes_or_pauses(self, who: int, survivors: int | None) -> None:
+    @rule(who=d.who, survivors=st.none() | st.integers(0, 2), publishes=st.booleans())
+    def worker_crashes_or_pauses(self, who: int, survivors: int | None, publishes: bool = False) -> None:
         worker = self._worker(who)
         if survivors is not None:
             worker.die(survivors)
             self.world.workers.remove(worker)
-        self.world.take_over(worker)
+        successor = self.world.take_over(worker)
+        if publishes:
+            self.world.publish(successor)
 
     @precondition(_several_work)
-    @rule(partition=partitions, to=who, told=st.booleans())
+    @rule(partition=d.partitions, to=d.who, told=st.booleans())
     def partition_moves(self, partition: int, to: int, told: bool) -> None:
         self.world.move(partition, self._worker(to), told=told)
 
     @rule()
     def changelogs_are_compacted(self) -> None:
-        for changelog in CHANGELOGS:
-            self.world.broker.partition(changelog).compact()
+        self.world.compact()
 
     @invariant()
     def nothing_is_wrong_yet(self) -> None:

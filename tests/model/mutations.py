@@ -29,7 +29,7 @@ MUTATIONS: Final = (
     Mutation("the marker is written before accounts", 3, b.writes_in_order("cells", "markers", "accounts")),
     Mutation("a step does not wait for the one before it", 3, b.does_not_wait),
     Mutation("a checkpoint does not wait for its emission", 3, b.does_nothing(Emitter, "acknowledged")),
-    Mutation("a checkpoint that was given up b.keeps what it took", 5, b.every_other_checkpoint_is_given_up),
+    Mutation("a checkpoint that was given up keeps what it took", 5, b.every_other_checkpoint_is_given_up),
     Mutation("recovery takes what was written last", 4, b.keeps(b.last_written)),
     Mutation("recovery repairs nothing", 4, b.keeps(b.no_repair)),
     Mutation("blocks forget their fence", 2, b.blocks_forget_their_fence),
@@ -46,6 +46,7 @@ MUTATIONS: Final = (
     Mutation("intake commits what not every log partition has", 5, b.commits_without_completion),
     Mutation("dead letters are not sent", 5, b.does_nothing(Outbox, "send_dead_letters")),
     Mutation("the rollup takes what came last", 2, b.rollup_takes_what_came_last),
+    Mutation("the rollup forgets what became empty", 2, b.rollup_forgets_what_became_empty),
     Mutation("the rollup's marker is written before its cells", 3, b.rollups_marker_comes_first),
     Mutation("the rollup publishes before it has read to the end", 2, b.publishes_at_once),
     Mutation(

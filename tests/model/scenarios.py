@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.model.machine import AGAIN, BAD, Happening, Schedules
+from tests.model.drawing import AGAIN, BAD, Happening
+from tests.model.machine import Schedules
 from tests.model.setting import SOURCES
 
 ALL: Final = (60, 60)
@@ -30,8 +31,7 @@ def _take_in(run: Schedules, *events: Happening, commits: bool = True) -> None:
 def _paused_worker_writes_last(run: Schedules) -> None:
     run.all_goes_well([_won("a")], compacts=False)
     run.worker_is_lost_in_a_checkpoint([_won("a")], ALL, steps=1, records=0, turn=0, emits=True, dies=False)
-    run.all_goes_well([_won("a")], compacts=False)
-    run.paused_worker_goes_on(1, 0)  # its cells; accounts and marker are its successor's
+    run.paused_worker_goes_on([_won("a")], 1, 0)  # its cells; accounts and marker are its successor's
 
 
 def repaired_and_compacted(run: Schedules) -> None:
@@ -49,8 +49,7 @@ def successor_checkpoints_before_it_has_caught_up(run: Schedules) -> None:
     run.all_goes_well([_won("a")], compacts=False)
     _take_in(run, _won("a"))
     run.worker_is_lost_in_a_checkpoint([_won("a")], ALL, steps=3, records=0, turn=0, emits=True, dies=True)
-    run.worker_folds(0, (1, 1))
-    run.worker_checkpoints(0, 6, 0, 0)
+    run.worker_checkpoints(0, (1, 1), 6)
 
 
 def cells_are_written_and_nothing_else(run: Schedules) -> None:
@@ -84,30 +83,19 @@ def event_is_sent_twice_and_something_else_is_sent(run: Schedules) -> None:
 
 
 def client_goes_back_before_a_checkpoint(run: Schedules) -> None:
-    for minute in (40, 50):
-        _take_in(run, _won("a", minute))
-    run.worker_folds(0, ALL)
     for partition in (0, 1):
-        run.client_loses_its_place(0, partition, -2, 1)
-    run.worker_checkpoints(0, 6, 0, 0)
+        run.client_loses_its_place([_won("a", 40), _won("a", 50)], 60, partition, by=-2, reads=1, steps=6)
 
 
 def client_jumps_ahead(run: Schedules) -> None:
-    for minute in (40, 50):
-        _take_in(run, _won("a", minute))
     for partition in (0, 1):
-        run.client_loses_its_place(0, partition, 1, 2)
-    run.worker_checkpoints(0, 6, 0, 0)
+        run.client_loses_its_place([_won("a", 40), _won("a", 50)], 0, partition, by=1, reads=2, steps=6)
 
 
 def successor_publishes_at_once(run: Schedules) -> None:
     run.all_goes_well([_won("a")], compacts=False)
-    _take_in(run, _won("a"))
-    run.worker_folds(0, ALL)
-    run.worker_emits(0, 2)
-    run.worker_publishes(0, 4)
-    run.worker_crashes_or_pauses(0, 0)
-    run.worker_publishes(0, 0)
+    run.worker_publishes(0, [_won("a")], takes=4)
+    run.worker_crashes_or_pauses(0, 0, publishes=True)
 
 
 def partition_comes_back_unnoticed(run: Schedules) -> None:
@@ -117,7 +105,7 @@ def partition_comes_back_unnoticed(run: Schedules) -> None:
         run.all_goes_well([_won("a")], compacts=False)
     for partition in (0, 1):
         run.partition_moves(partition, 1, told=False)
-    run.worker_publishes(1, 1)
+    run.worker_publishes(1, [], takes=1)
 
 
 def the_slower_log_partition_changes(run: Schedules) -> None:
@@ -138,6 +126,18 @@ def first_frame_of_all_is_lost(run: Schedules) -> None:
         run.intake_is_lost_with_its_frames([_won(account) for account in "aaaaffff"], survivors)
 
 
+def what_became_empty_is_told_by_the_next_owner(run: Schedules) -> None:
+    for minute, rep in ((50, "r"), (40, None)):
+        _take_in(run, (SOURCES[0], "email.opened", "f", minute, rep))
+        run.worker_works(0)
+
+
+def first_frames_of_both_log_partitions(run: Schedules) -> None:
+    for account in "af":
+        _take_in(run, _won(account, 0), commits=False)
+        run.worker_works(0)
+
+
 SCENARIOS: Final[tuple[Callable[[Schedules], None], ...]] = (
     repaired_and_compacted,
     compacted_before_anybody_looked,
@@ -154,6 +154,8 @@ SCENARIOS: Final[tuple[Callable[[Schedules], None], ...]] = (
     the_slower_log_partition_changes,
     frame_is_lost_and_a_later_one_gets_through,
     first_frame_of_all_is_lost,
+    what_became_empty_is_told_by_the_next_owner,
+    first_frames_of_both_log_partitions,
 )
 
 
@@ -161,7 +163,7 @@ def play(scenario: Callable[[Schedules], None]) -> None:
     """Let a schedule happen, judging after each of its steps and at its end."""
     run = Schedules()
     try:
-        run.wait([])
+        run.wait([], compacts=False)
         scenario(run)
         run.world.check()
         run.world.finish()

@@ -25,7 +25,7 @@ PLAN: Final = Plan(
     [msgspec.structs.replace(kpi, dimensions=("rep",), windows=_WINDOWS) for kpi in KPIS if kpi.name in _NAMES]
 )
 STATE: Final = state_names(SETTINGS)
-MADE: Final = MadeOnce(SETTINGS, PLAN)
+MADE: Final = MadeOnce(SETTINGS)
 SOURCES: Final = (
     TopicPartition(SETTINGS.topics.deals, 0),
     TopicPartition(SETTINGS.topics.deals, 1),

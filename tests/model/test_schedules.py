@@ -10,42 +10,18 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from schemas.errors import StateError
 from tests.model.machine import Schedules
 from tests.model.mutations import MUTATIONS, Mutation
 from tests.model.scenarios import SCENARIOS, play
+from tests.model.searching import schedules_until_wrong, search
 
-_CI_SCHEDULES = 1_200
-_CI_STEPS = 5
+_CI_SCHEDULES = 2_000
+_CI_STEPS = 8
 _SOAK_SCHEDULES = 20_000
 _SOAK_STEPS = 30
-
-
-def _run(schedules: int, steps: int, *, is_new_each_time: bool = False) -> float:
-    """Run so many schedules; returns the seconds it took."""
-    began = time.perf_counter()
-    run_state_machine_as_test(
-        Schedules,
-        settings=settings(
-            max_examples=schedules,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=not is_new_each_time,
-            database=None,
-            print_blob=True,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    return time.perf_counter() - began
-
-
-def _tell(capsys: pytest.CaptureFixture[str], schedules: int, seconds: float) -> None:
-    with capsys.disabled():
-        print(f"\nmodel: {schedules} schedules in {seconds:.0f} s")
+_every_mutation = pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.__name__ for scenario in SCENARIOS])
@@ -54,18 +30,33 @@ def test_what_went_wrong_in_other_designs_goes_well(scenario: Callable[[Schedule
 
 
 def test_every_schedule_ends_right(capsys: pytest.CaptureFixture[str]) -> None:
-    _tell(capsys, _CI_SCHEDULES, _run(_CI_SCHEDULES, _CI_STEPS))
+    began_s = time.process_time()
+    search(_CI_SCHEDULES, _CI_STEPS)
+    _tell(capsys, f"{_CI_SCHEDULES} schedules in {time.process_time() - began_s:.0f} s of CPU")
 
 
 @pytest.mark.soak
 def test_every_long_schedule_ends_right(capsys: pytest.CaptureFixture[str]) -> None:
-    _tell(capsys, _SOAK_SCHEDULES, _run(_SOAK_SCHEDULES, _SOAK_STEPS, is_new_each_time=True))
+    began_s = time.process_time()
+    search(_SOAK_SCHEDULES, _SOAK_STEPS, is_repeated=False)
+    _tell(capsys, f"{_SOAK_SCHEDULES} schedules in {time.process_time() - began_s:.0f} s of CPU")
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
+@_every_mutation
 def test_it_is_seen_when(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation.apply(monkeypatch)
     assert any(_goes_wrong(scenario) for scenario in SCENARIOS), "no schedule ends wrong"
+
+
+@pytest.mark.soak
+@_every_mutation
+def test_chance_alone_comes_upon_it_when(
+    mutation: Mutation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutation.apply(monkeypatch)
+    schedules = schedules_until_wrong(_CI_SCHEDULES, _CI_STEPS)
+    assert schedules is not None, "no schedule ends wrong"
+    _tell(capsys, f"{mutation.name}: seen in schedule {schedules}")
 
 
 def _goes_wrong(scenario: Callable[[Schedules], None]) -> bool:
@@ -75,3 +66,8 @@ def _goes_wrong(scenario: Callable[[Schedules], None]) -> bool:
     except (AssertionError, StateError):
         return True
     return False
+
+
+def _tell(capsys: pytest.CaptureFixture[str], found: str) -> None:
+    with capsys.disabled():
+        print(f"\nmodel: {found}")

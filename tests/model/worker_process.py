@@ -88,12 +88,13 @@ class WorkerProcess:
         records = self._broker.at(*where).records
         for _ in range(messages):
             position = self._positions.get(where, len(records))
-            if position < len(records):
-                event = Event(self._acknowledged, where, position)
-                value = records[position].value
-                assert value is not None
-                wanted = take(where.partition, position, value, event)
-                self._positions[where] = position + 1 if wanted is None else wanted
+            if position >= len(records):
+                return
+            event = Event(self._acknowledged, where, position)
+            value = records[position].value
+            assert value is not None
+            wanted = take(where.partition, position, value, event)
+            self._positions[where] = position + 1 if wanted is None else wanted
 
     def lose_place(self, topic_of_log: bool, partition: int, by: int) -> None:
         """Let the client jump, as Faust was seen to do after a recovery: ahead, or back."""

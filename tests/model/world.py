@@ -14,11 +14,15 @@ from tests.model.broker import Broker, Content, Producer
 from tests.model.clock import Clock, Loop
 from tests.model.doors import Doors
 from tests.model.intake_process import IntakeProcess
-from tests.model.setting import MADE, PARTITIONS, PLAN, SETTINGS, SOURCES, START_MS, STATE, ZONE
+from tests.model.setting import CHANGELOGS, MADE, PARTITIONS, PLAN, SETTINGS, SOURCES, START_MS, STATE, ZONE
 from tests.model.truth import Said, Truth, content_of, is_empty
 from tests.model.worker_process import WorkerProcess
 
 _ENOUGH: Final = 60
+"""Turns after which intake or a checkpoint has come to its end, or never will."""
+_EVERYTHING: Final = 1 << 10
+_AMOUNTS: Final = 40
+"""Powers of two: the sums of a schedule of that many events tell what is in them. Intake would refuse larger ones."""
 
 
 class World:
@@ -32,7 +36,7 @@ class World:
         self.broker = Broker()
         self.clock = Clock(START_MS + 24 * 60 * MINUTE_MS)
         self.loop = Loop(self.clock)
-        self.truth = Truth(SETTINGS, PLAN, STATE, self.broker)
+        self.truth = Truth(SETTINGS, PLAN, STATE, self.broker, MADE.calendar)
         self.events: list[dict[str, Any]] = []
         self.bad: set[tuple[str, int, int]] = set()
         self.seen: dict[str, tuple[tuple[str, int], Said]] = {}
@@ -42,6 +46,7 @@ class World:
         self.intakes: list[IntakeProcess] = [self._new_intake()]
         self.workers: list[WorkerProcess] = [self.new_worker(set(range(PARTITIONS)))]
         self.owners = dict.fromkeys(range(PARTITIONS), self.workers[0])
+        self.compacts_at_the_end = False
         self._wrong: list[AssertionError] = []
 
     def _new_intake(self) -> IntakeProcess:
@@ -65,16 +70,17 @@ class World:
             "occurred_at": START_MS + minute * MINUTE_MS,
             "account_id": account,
             **({"rep_id": rep} if rep else {}),
-            **({"deal_id": self._deal(kind, account), "amount": 1 << number} if kind.startswith("deal.") else {}),
+            **(self._deal(kind, account) if kind.startswith("deal.") else {}),
             **({"message_id": f"to {account}"} if kind.startswith("email.") else {}),
         }
         self.events.append(event)
         self.produce(where, event)
 
-    def _deal(self, kind: str, account: str) -> str:
+    def _deal(self, kind: str, account: str) -> dict[str, Any]:
         """A deal of its own for a win; what is returned is the account's last."""
         won = [one["deal_id"] for one in self.events if (one["event_type"], one["account_id"]) == ("deal.won", account)]
-        return won[-1] if won and kind != "deal.won" else f"deal {len(self.events)}"
+        deal_id = won[-1] if won and kind != "deal.won" else f"deal {len(self.events)}"
+        return {"deal_id": deal_id, "amount": 1 << len(self.events) % _AMOUNTS}
 
     def happens_badly(self, where: TopicPartition) -> None:
         self.bad.add((*where, self.broker.partition(where).end))
@@ -174,10 +180,17 @@ class World:
                 worker.producer.deliver(where, records, turn=turn)
         self.loop.settle()
 
+    def compact(self) -> None:
+        """Compact all changelogs, as far as they are old enough."""
+        for changelog in CHANGELOGS:
+            self.broker.partition(changelog).compact()
+
     # How it ends
 
     def finish(self) -> None:
         """Let everything go well to the end; then everything must be right."""
+        if self.compacts_at_the_end:
+            self.compact()
         self.replace_intake(set())
         self._take_all_in()
         worker = self.new_worker(set(range(PARTITIONS)))
@@ -187,6 +200,8 @@ class World:
         self.publish(worker)
         self.check()
         assert self.bad <= self.truth.dead_letters(), f"no dead letter tells of {self.bad - self.truth.dead_letters()}"
+        if self.compacts_at_the_end:
+            self.compact()
         recovered = self.new_worker(set(range(PARTITIONS)))
         held = [list(one.pipeline.folds.values()) for one in (worker, recovered)]
         self.truth.judge_cells(held, self.events, ZONE)
@@ -210,15 +225,14 @@ class World:
         return commit is not None and commit.offset == self.broker.partition(where).end
 
     def work(self, worker: WorkerProcess) -> None:
-        """Let a worker fold, emit, roll up and checkpoint everything that there is."""
+        """Let a worker fold, emit, checkpoint and roll up everything that there is."""
         for number in worker.owned:
-            worker.fold(number, _ENOUGH)
-        worker.emit()
-        self._deliver_until_quiet(worker)
+            worker.fold(number, _EVERYTHING)
+        worker.emit()  # signs of life, too
         worker.checkpoint()
         self._deliver_until_quiet(worker)
         for number in worker.owned:
-            worker.take_cells(number, 1 << 10)
+            worker.take_cells(number, _EVERYTHING)
         worker.checkpoint()
         self._deliver_until_quiet(worker)
 

@@ -93,10 +93,13 @@ def test_when_a_day_begins_today_is_empty_and_yesterday_is_its_previous() -> Non
     assert (flow(series, timeline, "today"), previous(series, timeline, "today")) == (0, 1)
 
 
-def test_the_revision_is_the_sum_of_the_fences() -> None:
+def test_the_revision_is_how_many_frames_the_log_partitions_have_folded() -> None:
     series = Series("")
-    series.revisions.update({0: 7, 1: 5})
-    assert series.revision == 12
+    assert series.revision == 0
+    series.revisions.update({0: 7})
+    assert series.revision == 8
+    series.revisions.update({1: 0})  # the first frame of another one raises it as well
+    assert series.revision == 9
 
 
 def test_cells_that_are_dropped_do_not_count_in_sums_between() -> None:
