@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.oracle.catalogue import CATALOGUE
 from tests.oracle.contributions import encode
 from tests.oracle.events import instant_ms
+from tests.oracle.further_catalogue import FURTHER_CATALOGUE
 from tests.oracle.kpis import KpiValue, Values, ratio
 from tests.oracle.periods import WEEKDAYS, Window, period_start, to_local, to_ms
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tests.oracle.settings import OracleSettings
 
 WINDOW_OF_PERIOD = {"day": "today", "week": "wtd", "month": "mtd", "quarter": "qtd", "year": "ytd"}
+_GROUPINGS = {kpi.name: kpi.groupings() for kpi in (*CATALOGUE, *FURTHER_CATALOGUE)}
 UNIT_OF_KIND = {"currency": "money", "number": "count", "boolean": "count", "tasks": "count"}
 
 
@@ -37,15 +40,22 @@ class Goal:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a goal is, in its own units."""
+    """How far a goal is, in its own units; `actual` is None where its KPI is not counted by its dimensions."""
 
-    actual: int
+    actual: int | None
     value: int
 
     @property
     def reached(self) -> bool:
         """Whether nothing is left to do."""
-        return self.value > 0 and self.actual >= self.value
+        return self.actual is not None and self.actual >= self.value > 0
+
+
+def _added(parts: Iterable[Progress]) -> Progress:
+    """Unknown where one of them is."""
+    actuals, values = zip(*((part.actual, part.value) for part in parts), strict=True)
+    known = [actual for actual in actuals if actual is not None]
+    return Progress(sum(known) if len(known) == len(actuals) else None, sum(values))
 
 
 def target_kpis(
@@ -62,8 +72,7 @@ def target_kpis(
     for goal in goals:
         if goal.kind == "currency" and goal.kpi == "revenue" and goal.dims.partition("=")[0] in ("", "rep", "team"):
             so_far = sums.get((goal.window, goal.dims), Progress(0, 0))
-            own = progress[goal.target_id]
-            sums[goal.window, goal.dims] = Progress(so_far.actual + own.actual, so_far.value + own.value)
+            sums[goal.window, goal.dims] = _added((so_far, progress[goal.target_id]))
     for (window, dims), total in sums.items():
         found |= _series((window, dims), "currency", total, windows, settings)
         if not dims.startswith("team="):
@@ -114,19 +123,25 @@ def _progress(goal: Goal, goals: list[Goal], values: Values) -> Progress:
     # Without the goal itself among them, so that a circle of parents ends.
     others = [other for other in goals if other is not goal]
     done = [_progress(child, others, values) for child in children]
-    if children and goal.kind == "tasks":
-        return Progress(sum(child.reached for child in done), len(done))
-    if children and goal.kind == "boolean":
-        return Progress(int(all(child.reached for child in done)), 1)
     if children:
-        same = [own for own, child in zip(done, children, strict=True) if child.kind == goal.kind]
-        return Progress(sum(own.actual for own in same), goal.value or sum(own.value for own in same))
+        return _of_children(goal, dict(zip((child.target_id for child in children), done, strict=True)), children)
     if goal.kind == "boolean":
         return Progress(int(goal.done > 0), 1)
     if goal.kind == "tasks":
         return Progress(goal.done, goal.value)
+    if goal.dims and (goal.dims.partition("=")[0],) not in _GROUPINGS[goal.kpi]:
+        return Progress(None, goal.value)
     actual = values.get(f"{goal.kpi}|{goal.window}|{goal.dims}")
     return Progress((actual["numerator"] if actual else None) or 0, goal.value)
+
+
+def _of_children(goal: Goal, done: Mapping[str, Progress], children: Iterable[Goal]) -> Progress:
+    if goal.kind == "tasks":
+        return Progress(sum(child.reached for child in done.values()), len(done))
+    if goal.kind == "boolean":
+        return Progress(int(all(child.reached for child in done.values())), 1)
+    total = _added([Progress(0, 0), *(done[child.target_id] for child in children if child.kind == goal.kind)])
+    return Progress(total.actual, goal.value or total.value)
 
 
 def _series(
@@ -136,6 +151,13 @@ def _series(
     window = windows[name]
     elapsed, whole = working_days(window, settings)
     scale = settings.minor_per_major if kind == "currency" else 1
+    if own.actual is None:
+        unknown = _value("ratio", window, None, None, None)
+        return {
+            f"target_attainment|{name}|{dims}": unknown,
+            f"target_pace|{name}|{dims}": unknown,
+            f"target_projection|{name}|{dims}": _value(UNIT_OF_KIND[kind], window, None, None, None),
+        }
     attainment = _value("ratio", window, ratio((own.actual, own.value)), own.actual, own.value)
     # Attainment over the share of the working days that have passed, and the actual value over that share.
     pace = (own.actual * whole, own.value * elapsed)
@@ -148,12 +170,14 @@ def _series(
 
 
 def _coverage(dims: str, total: Progress, values: Values, window: Window) -> KpiValue:
+    if total.actual is None:
+        return _value("ratio", window, None, None, None)
     pipeline = values.get(f"open_pipeline|{window.name}|{dims}")
     parts = ((pipeline["numerator"] if pipeline else None) or 0, total.value - total.actual)
     return _value("ratio", window, ratio(parts), *parts)
 
 
-def _value(unit: str, window: Window, value: float | None, numerator: int, denominator: int) -> KpiValue:
+def _value(unit: str, window: Window, value: float | None, numerator: int | None, denominator: int | None) -> KpiValue:
     return KpiValue(
         value=value,
         numerator=numerator,
