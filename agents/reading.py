@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from agents.kafka import (
     AIOKafkaConsumer,
@@ -24,34 +25,25 @@ _STALL_TIMEOUT_S: Final = 30.0
 Offsets = dict[TopicPartition, int]
 
 
-async def end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+async def end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> Offsets:
     """Return the offset after the last committed record of every partition."""
     wanted = list(partitions)
-    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
-    try:
+    async with _reading(settings, "offsets", wanted) as reader:
         return dict(await reader.end_offsets(wanted))
-    finally:
-        await reader.stop()
 
 
-async def begin_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+async def begin_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> Offsets:
     """Return the first offset that every partition still has."""
     wanted = list(partitions)
-    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
-    try:
+    async with _reading(settings, "offsets", wanted) as reader:
         return dict(await reader.beginning_offsets(wanted))
-    finally:
-        await reader.stop()
 
 
 async def begin_and_end_offsets(settings: Settings, partitions: Iterable[TopicPartition]) -> tuple[Offsets, Offsets]:
     """Return both of every partition, asked for by one client: to come up takes one longer than to answer."""
     wanted = list(partitions)
-    reader = await consumer(settings, client_id=f"{settings.app.id}-offsets", assignment=wanted)
-    try:
+    async with _reading(settings, "offsets", wanted) as reader:
         return dict(await reader.beginning_offsets(wanted)), dict(await reader.end_offsets(wanted))
-    finally:
-        await reader.stop()
 
 
 async def committed_offsets(
@@ -108,19 +100,23 @@ async def read_to_end(
     wanted = list(partitions)
     if not wanted:
         return
-    reader = await consumer(
-        settings,
-        client_id=f"{settings.app.id}-reader",
-        assignment=wanted,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
-    try:
+    async with _reading(settings, "reader", wanted, max_partition_fetch_bytes=4 * 1024 * 1024) as reader:
         until = dict(ends) if ends is not None else dict(await reader.end_offsets(wanted))
         begins = await reader.beginning_offsets(wanted)
         for partition in wanted:
             reader.seek(partition, max(begins[partition], (starts or {}).get(partition, 0)))
         async for batch in _batches(settings, reader, until):
             yield batch
+
+
+@contextlib.asynccontextmanager
+async def _reading(
+    settings: Settings, purpose: str, partitions: Iterable[TopicPartition], **options: Any
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Connect a consumer without a group for the length of a ``with`` block."""
+    reader = await consumer(settings, client_id=f"{settings.app.id}-{purpose}", assignment=partitions, **options)
+    try:
+        yield reader
     finally:
         await reader.stop()
 

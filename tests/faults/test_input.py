@@ -10,14 +10,7 @@ import msgspec
 import orjson
 import pytest
 
-from agents.kafka import (
-    AIOKafkaProducer,
-    ConsumerRecord,
-    NewPartitions,
-    TopicPartition,
-    admin,
-    producer,
-)
+from agents.kafka import AIOKafkaProducer, ConsumerRecord, NewPartitions, TopicPartition, admin, producer
 from agents.reading import read_to_end
 from schemas.settings import Settings
 from streams.simulator import SimulatedEvent
