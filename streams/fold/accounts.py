@@ -13,6 +13,8 @@ from streams.fold.accumulator import Accumulator
 from streams.fold.compression import Compression
 
 _LIVE_ACCOUNTS: Final = 20_000
+_FRESH_RECORDS: Final = 2_048
+"""Records kept as they were written: accounts of which much comes are not compressed at every checkpoint."""
 
 Records = list[tuple[bytes, bytes | None]]
 """Changelog records, key and value; None deletes the key."""
@@ -33,10 +35,12 @@ class AccountStore:
         self._compression = compression
         self._live: dict[str, Account] = {}
         self._stored: dict[bytes, bytes] = {}
+        self._fresh: dict[bytes, bytes] = {}  # newer than what is stored
         self._unsaved: dict[str, None] = {}
 
     def __len__(self) -> int:
-        return len(self._stored) + sum(name.encode() not in self._stored for name in self._unsaved)
+        newer = self._fresh.keys() | {name.encode() for name in self._unsaved}
+        return len(self._stored) + sum(key not in self._stored for key in newer)
 
     @property
     def unsaved(self) -> bool:
@@ -47,11 +51,10 @@ class AccountStore:
         """Return an account, a new one where it was never seen."""
         account = self._live.get(name)
         if account is None:
-            kept = self._stored.get(name.encode())
-            if kept is None:
+            record = self._record(name.encode())
+            if record is None:
                 account = Account(AccountRecord([], {}), self._out)
             else:
-                record = self._compression.record(kept)
                 account = Account(_decoder.decode(body_of(record)), self._out, fence_of(record))
             self._live[name] = account
         return account
@@ -86,11 +89,24 @@ class AccountStore:
             if live is not None:
                 record = pack(max(fence, live.fence), live.record)
             else:
-                stored = self._compression.record(self._stored[key])
+                stored = self._record(key)
+                assert stored is not None, "what is to be written is live or was recovered"
                 record = pack(max(fence, fence_of(stored)), msgspec.Raw(body_of(stored)))
-            self._stored[key] = self._compression.compress(record)
+            self._fresh[key] = record
             records.append((key, record))
         self._unsaved = {}
+        if len(self._fresh) > _FRESH_RECORDS:
+            compress = self._compression.compress
+            self._stored.update((key, compress(record)) for key, record in self._fresh.items())
+            self._fresh = {}
         if len(self._live) > _LIVE_ACCOUNTS:
             self._live = {}
         return records
+
+    def _record(self, key: bytes) -> bytes | None:
+        """Return the last record of an account; None where it was never written."""
+        record = self._fresh.get(key)
+        if record is not None:
+            return record
+        kept = self._stored.get(key)
+        return self._compression.record(kept) if kept is not None else None

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.windows import DAY_MS
 from schemas.wire import fence_of, pack
+from streams.fold import accounts as account_store
 from streams.fold.compression import Compression
 from streams.fold.partition import MARKER_KEY, PartitionFold, Recovered
 from streams.fold.rules import FoldRules
@@ -83,3 +84,24 @@ def test_a_fold_goes_on_with_compressed_accounts_as_with_plain_ones(learned: Com
     assert compressed == plain
     assert [fence_of(value or b"") for _, value in compressed.accounts] == [1]
     assert folds[1].accounts == 5
+
+
+@pytest.mark.parametrize(("live", "fresh"), [(20_000, 0), (0, 2_048), (0, 0), (3, 3)])
+def test_accounts_that_were_let_go_go_on_as_those_at_hand(
+    live: int, fresh: int, learned: Compression, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = [PartitionFold(0, PLAN, CALENDAR, FoldRules(dedupe_horizon_ms=2 * DAY_MS), learned) for _ in range(2)]
+    for offset in range(12):
+        events = [
+            row("lead.contacted", f"2024-03-01 10:{offset:02}", account_id=f"a{n % 5}", event_id=f"e{offset}-{n}")
+            for n in range(offset % 4 + 1)
+        ]
+        start = offset * 10
+        for fold in folds:
+            fold.fold(offset, frame(events, start, start + 10, base=offset == 0))
+        expected = folds[0].checkpoint()
+        with monkeypatch.context() as limits:
+            limits.setattr(account_store, "_LIVE_ACCOUNTS", live)
+            limits.setattr(account_store, "_FRESH_RECORDS", fresh)
+            assert folds[1].checkpoint() == expected
+        assert folds[0].accounts == folds[1].accounts
