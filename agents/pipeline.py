@@ -60,7 +60,6 @@ class Pipeline:
         self.folds: dict[int, PartitionFold] = {}
         self.rollups: dict[int, Rollup] = {}
         self.folded = asyncio.Event()
-        self.rolled = asyncio.Event()
         self.gaps = 0
         self.failure: BaseException | None = None
         self.on_assigned: Callable[[set[int], Sequence[int]], Awaitable[None]] = _nothing
@@ -78,7 +77,7 @@ class Pipeline:
         self._durable: dict[int, int] = {}
         self._checkpointing = asyncio.Lock()
         stale_ms = int(settings.pipeline.stale_after)
-        self.publishing = Publishing(self.rollups, self.is_behind, stale_ms, self.rolled.set)
+        self.publishing = Publishing(self.rollups, self.is_behind, stale_ms)
 
     def fail(self, error: BaseException) -> None:
         """Remember why the worker has to stop; the first reason counts."""
@@ -181,13 +180,14 @@ class Pipeline:
             self.gaps += 1
             return rollup.position + 1
         now_ms = wall_ms()
-        for message in _cells_decoder.decode(raw):
+        messages = _cells_decoder.decode(raw)
+        for message in messages:
             rollup.take(message, now_ms)
             self.outlet.won(message.wins)
         self.outlet.restated(rollup.take_restatements())
         rollup.position = max(rollup.position, offset)
         self._messages[owner].append((offset, event))
-        self.rolled.set()
+        self.publishing.took(owner, messages)
         return None
 
     # Cadences

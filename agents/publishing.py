@@ -7,20 +7,21 @@ changed. Between the loss of partitions and the next assignment nobody knows who
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from agents.emission import wall_ms
+from schemas.wire import CellsMessage
 from streams.history import History
 from streams.publication import Publication
 from streams.rollup.owner import Rollup
 
-_MOST_VALUES: Final = 1_000
-"""Values of an owner computed in one go: the loop must not stand still while every window of every series moves."""
-_MOST_BESIDE_GLOBAL: Final = 400
-"""Values of broken-down series in an act that has global ones: these soon want their turn again."""
+_MOST_VALUES: Final = 250
+"""Values of broken-down series computed in one act: the global series, frames and cells want their turn in between."""
+_MOST_BEHIND: Final = 1_000
+"""Values of an owner computed in one go while there is much to catch up with, when nothing shown is new anyway."""
 
 
 class Publishing:
@@ -30,7 +31,10 @@ class Publishing:
         rollups: The pipeline's, by owner; it adds and removes some.
         is_behind: Tells whether there is much to catch up with.
         patience_ms: How long an owner waits to hear of every log partition before it begins.
-        more: Called when an owner has more to say at once.
+
+    Attributes:
+        global_changed: Set when the global series has something to say, or an owner that has not begun yet.
+        changed: Set when other series have.
     """
 
     def __init__(
@@ -38,18 +42,19 @@ class Publishing:
         rollups: Mapping[int, Rollup],
         is_behind: Callable[[], bool],
         patience_ms: int,
-        more: Callable[[], object],
     ) -> None:
+        self.global_changed = asyncio.Event()
+        self.changed = asyncio.Event()
         self.revoked = False
         """Whether the group is sharing out partitions: nobody knows who owns the series, so nothing is told of them."""
         self._rollups = rollups
         self._is_behind = is_behind
         self._patience_ms = patience_ms
-        self._more = more
         self._from: dict[int, int] = {}
         self._assigned_ms: dict[int, int] = {}
         self._begun: set[int] = set()
         self._complete: set[int] = set()
+        self._passed_over = False
         self._turn = 0
 
     def assign(self, owner: int, begins_at: int) -> None:
@@ -69,28 +74,43 @@ class Publishing:
             self._begun.discard(owner)
             self._complete.discard(owner)
 
+    def took(self, owner: int, messages: Iterable[CellsMessage]) -> None:
+        """Take note that an owner has taken cells."""
+        if self._rollups[owner].global_waits or owner not in self._begun:
+            self.global_changed.set()
+        if any(message.cells.keys() - {""} for message in messages):
+            self.changed.set()
+
+    def acknowledged(self) -> None:
+        """Take note that Kafka has acknowledged values: owners that waited for it have their turn."""
+        if self._passed_over:
+            self._passed_over = False
+            self.global_changed.set()
+            self.changed.set()
+
     @property
     def unpublished(self) -> list[int]:
         """Owners that have not published all their series yet, because cells are being read or values computed."""
         return sorted(set(self._rollups) - self._complete)
 
-    async def publications(self, busy: Container[int] = ()) -> AsyncIterator[Publication]:
-        """Bring every owned rollup that has caught up to the present, but the busy ones; yields what changed.
+    async def publications(self, busy: Container[int] = (), *, global_only: bool = False) -> AsyncIterator[Publication]:
+        """Bring owned rollups that have caught up to the present, but the busy ones; yields what changed.
 
         Where more changed than there is room for in one act, the owners have it in turn.
+
+        Args:
+            busy: Owners that have to wait.
+            global_only: Only what the global series has to say, and owners that begin.
         """
         now_ms, behind = wall_ms(), self._is_behind()
-        has_global = any(rollup.global_waits for rollup in self._rollups.values())
-        room = _MOST_BESIDE_GLOBAL if has_global else 2 * _MOST_VALUES
-        for owner, rollup in self._in_turn():
-            first = owner not in self._begun
+        room = 0 if global_only else _MOST_VALUES
+        for owner, rollup, first in self._waiting(busy, now_ms, global_only=global_only):
             if self.revoked:
                 return
-            if owner in busy or (first and not self._may_begin(owner, rollup, now_ms)):
-                continue
-            publication = rollup.publication(
-                now_ms, complete=first, most_values=_MOST_VALUES if behind else min(room, _MOST_VALUES)
-            )
+            if not room and not global_only:
+                self.changed.set()
+                return
+            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_BEHIND if behind else room)
             if publication is None:  # before the first event of a replayed history
                 self._complete.add(owner)
                 continue
@@ -99,10 +119,11 @@ class Publishing:
                 if self.revoked or self._rollups.get(owner) is not rollup:  # it was handed over meanwhile
                     continue
             self._begun.add(owner)
-            room = max(0, room - len(publication.values))
+            if not behind:
+                room = max(0, room - len(publication.values))
             yield publication
             if rollup.has_more:
-                self._more()
+                self.changed.set()
             else:
                 self._complete.add(owner)
 
@@ -113,6 +134,17 @@ class Publishing:
             history = self._rollups[owner].history(now_ms)
             if history is not None:
                 yield history
+
+    def _waiting(self, busy: Container[int], now_ms: int, *, global_only: bool) -> Iterator[tuple[int, Rollup, bool]]:
+        """Go through the owners that may publish now, with whether it is their first time."""
+        for owner, rollup in self._in_turn():
+            first = owner not in self._begun
+            if global_only and not first and not rollup.global_waits:
+                continue
+            if owner in busy:
+                self._passed_over = True
+            elif not first or self._may_begin(owner, rollup, now_ms):
+                yield owner, rollup, first
 
     def _in_turn(self) -> list[tuple[int, Rollup]]:
         """Return the owners, each time beginning with another one."""
@@ -137,7 +169,7 @@ async def _completed(publication: Publication, rollup: Rollup, now_ms: int) -> P
     values = {value.key: value for value in publication.values}
     while rollup.has_more:
         await asyncio.sleep(0)
-        more = rollup.publication(now_ms, most_values=_MOST_VALUES)
+        more = rollup.publication(now_ms, most_values=_MOST_BEHIND)
         if more is not None:
             publication = more
             values.update((value.key, value) for value in more.values)

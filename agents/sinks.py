@@ -46,15 +46,28 @@ class Sinks:
         self._lease = lease
         self._spawn = spawn
         self._sending: dict[int, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
 
-    async def publish(self) -> None:
-        """Hand over what changed; an owner whose values Kafka has not acknowledged yet waits for its turn."""
+    async def publish(self, *, global_only: bool = False) -> None:
+        """Hand over what changed; an owner whose values Kafka has not acknowledged yet waits for its turn.
+
+        Args:
+            global_only: Only of the global series.
+        """
+        async with self._turn:
+            await self._publish(global_only=global_only)
+
+    async def publish_global(self) -> None:
+        """Hand over what changed of the global series, which does not wait for all the others."""
+        await self.publish(global_only=True)
+
+    async def _publish(self, *, global_only: bool) -> None:
         self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
         publications: list[Publication] = []
         if not self._lease.holds:
             return
         busy = self._sending.keys() | self._kpi_topics.silent(self._pipeline.rollups)
-        async for publication in self._publishing.publications(busy):
+        async for publication in self._publishing.publications(busy, global_only=global_only):
             await self._redis.publish(publication)
             if self._redis.wants_everything(publication.owner):
                 self._publishing.tell_again([publication.owner])
@@ -86,4 +99,4 @@ class Sinks:
         for publication in publications:
             if publication.produced_ms is not None:
                 self._exporter.observe_latency((now_ms - publication.produced_ms) / 1000)
-        self._pipeline.rolled.set()
+        self._publishing.acknowledged()

@@ -91,7 +91,7 @@ def leads(fence: int, *dims: str) -> CellsMessage:
 
 
 @pytest.mark.asyncio
-async def test_beside_global_values_owners_have_room_for_some_hundred_in_turn_and_for_more_without() -> None:
+async def test_the_global_series_waits_for_nobody_and_the_others_have_room_for_some_hundred_values_in_turn() -> None:
     settings = settings_from({"kafka": {"partitions": 1}})
     plan = plan_of("leads_created", dimensions=("rep",))
     producer = cast(AIOKafkaProducer, SlowProducer())
@@ -100,29 +100,59 @@ async def test_beside_global_values_owners_have_room_for_some_hundred_in_turn_an
     for owner in range(2):
         pipeline.rollups[owner] = Rollup(owner, plan, CALENDAR, rollup_rules(), has_global=owner == 0)
         pipeline.rollups[owner].take(leads(0, *reps), wall_ms())
-    pipeline.publishing._begun.update(pipeline.rollups)  # they have published before
+    publishing = pipeline.publishing
+    publishing._begun.update(pipeline.rollups)  # they have published before
 
-    async def act() -> dict[int, int]:
-        return {each.owner: len(each.values) async for each in pipeline.publishing.publications()}
+    async def act(*, global_only: bool = False) -> dict[int, set[str]]:
+        acts = publishing.publications(global_only=global_only)
+        return {each.owner: {value.dims for value in each.values} async for each in acts}
 
-    async def everything() -> None:
-        while any(rollup.global_waits or rollup.has_more for rollup in pipeline.rollups.values()):
-            await act()
+    async def everything() -> list[dict[int, set[str]]]:
+        acts = []
+        publishing.changed.set()
+        while publishing.changed.is_set():
+            publishing.changed.clear()
+            acts.append(await act())
+        return acts
 
     await everything()
-    for rollup in pipeline.rollups.values():
-        rollup.take(leads(1, *reps), wall_ms())
-    without = await act()
-    assert 1_000 < sum(without.values()) < 3_000
-    await everything()
-    told = []
-    for fence in range(2, 6):
-        pipeline.rollups[0].take(leads(fence, "", *reps), wall_ms())
-        pipeline.rollups[1].take(leads(fence, *reps), wall_ms())
-        told.append(await act())
-    assert all(each[0] >= 11 for each in told), "the global values come each time"
-    assert all(400 <= sum(each.values()) < 450 for each in told)
-    assert {owner for each in told for owner, count in each.items() if count >= 380} == {0, 1}, "and others in turn"
+    for fence in range(1, 4):
+        messages = [leads(fence, "", *reps), leads(fence, *reps)]
+        for owner, message in enumerate(messages):
+            pipeline.rollups[owner].take(message, wall_ms())
+            publishing.took(owner, [message])
+        assert publishing.global_changed.is_set()
+        assert publishing.changed.is_set()
+        publishing.global_changed.clear()
+        assert await act(global_only=True) == {0: {""}}
+        assert await act(global_only=True) == {}
+        acts = await everything()
+        assert all(0 < sum(map(len, each.values())) <= 250 for each in acts[:-1])
+        assert set().union(*(each.get(0, set()) for each in acts)) >= set(reps)
+        assert set().union(*(each.get(1, set()) for each in acts)) == set(reps)
+        assert len({next(iter(each)) for each in acts[:2]}) == 2, "owners have it in turn"
+    pipeline.rollups[1].take(leads(4, reps[0]), wall_ms())
+    publishing.took(1, [leads(4, reps[0])])
+    assert not publishing.global_changed.is_set()
+    assert publishing.changed.is_set()
+
+
+@pytest.mark.asyncio
+async def test_an_owner_that_waits_for_kafka_has_its_turn_when_it_has_acknowledged() -> None:
+    settings = settings_from({"kafka": {"partitions": 1}})
+    plan = plan_of("leads_created", dimensions=("rep",))
+    producer = cast(AIOKafkaProducer, SlowProducer())
+    pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
+    pipeline.rollups[0] = Rollup(0, plan, CALENDAR, rollup_rules(), has_global=True)
+    pipeline.rollups[0].take(leads(0, ""), wall_ms())
+    publishing = pipeline.publishing
+    publishing._begun.add(0)
+    publishing.acknowledged()
+    assert not publishing.global_changed.is_set()
+    assert [each async for each in publishing.publications({0}, global_only=True)] == []
+    publishing.acknowledged()
+    assert publishing.global_changed.is_set()
+    assert publishing.changed.is_set()
 
 
 @pytest.mark.asyncio
