@@ -93,14 +93,19 @@ class Publishing:
         """Owners that have not published all their series yet, because cells are being read or values computed."""
         return sorted(set(self._rollups) - self._complete)
 
-    async def publications(self, busy: Container[int] = (), *, global_only: bool = False) -> AsyncIterator[Publication]:
+    @property
+    def with_global(self) -> list[int]:
+        """Owners whose global series has something to say."""
+        return [owner for owner, rollup in self._rollups.items() if rollup.global_waits]
+
+    async def publications(self, busy: Container[int] = (), *, global_only: bool) -> AsyncIterator[Publication]:
         """Bring owned rollups that have caught up to the present, but the busy ones; yields what changed.
 
         Where more changed than there is room for in one act, the owners have it in turn.
 
         Args:
             busy: Owners that have to wait.
-            global_only: Only what the global series has to say, and owners that begin.
+            global_only: What the global series has to say, else what all others have; owners that begin say everything.
         """
         now_ms, behind = wall_ms(), self._is_behind()
         room = 0 if global_only else _MOST_VALUES
@@ -110,7 +115,14 @@ class Publishing:
             if not room and not global_only:
                 self.changed.set()
                 return
-            publication = rollup.publication(now_ms, complete=first, most_values=_MOST_BEHIND if behind else room)
+            publication = rollup.publication(
+                now_ms,
+                complete=first,
+                most_values=_MOST_BEHIND if behind and not global_only else room,
+                without_global=not global_only and not first,
+            )
+            if rollup.global_waits:
+                self.global_changed.set()
             if publication is None:  # before the first event of a replayed history
                 self._complete.add(owner)
                 continue

@@ -47,19 +47,25 @@ class Sinks:
         self._spawn = spawn
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
+        self._next: set[int] = set()
+        """Owners whose global series is about to be published; their other series must not get in between."""
 
-    async def publish(self, *, global_only: bool = False) -> None:
+    async def publish(self, *, global_only: bool) -> None:
         """Hand over what changed; an owner whose values Kafka has not acknowledged yet waits for its turn.
 
         Args:
-            global_only: Only of the global series.
+            global_only: Of the global series, which does not wait for the others; else of these.
         """
+        if global_only:
+            self._next = set(self._publishing.with_global)
+            awaited = [self._sending[owner] for owner in self._next if owner in self._sending]
+            if awaited:
+                await asyncio.wait(awaited)
         async with self._turn:
             await self._publish(global_only=global_only)
-
-    async def publish_global(self) -> None:
-        """Hand over what changed of the global series, which does not wait for all the others."""
-        await self.publish(global_only=True)
+            if self._next and global_only:
+                self._next = set()
+                self._publishing.changed.set()
 
     async def _publish(self, *, global_only: bool) -> None:
         self._sending = {owner: task for owner, task in self._sending.items() if not task.done()}
@@ -67,6 +73,8 @@ class Sinks:
         if not self._lease.holds:
             return
         busy = self._sending.keys() | self._kpi_topics.silent(self._pipeline.rollups)
+        if not global_only:
+            busy |= self._next
         async for publication in self._publishing.publications(busy, global_only=global_only):
             await self._redis.publish(publication)
             if self._redis.wants_everything(publication.owner):

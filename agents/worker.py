@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -37,7 +38,7 @@ from streams.redis_view import RedisSink
 _LOG: Final = logging.getLogger(__name__)
 _EMIT_SHARE: Final = 0.15
 _GLOBAL_SHARE: Final = 0.15
-_PUBLISH_SHARE: Final = 0.25
+_PUBLISH_SHARE: Final = 0.2
 _PUBLISH_PART: Final = 0.25  # of the interval: what is published of the other series comes in small acts
 _WATCH_S: Final = 0.1
 _STOP_S: Final = 8.0
@@ -225,9 +226,10 @@ class Worker:
         self._spawn(every(_WATCH_S, self._lease.beat))
         self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE, pipeline.is_behind))
         sinks, publishing, behind = parts.sinks, pipeline.publishing, pipeline.is_behind
-        self._spawn(on_change(publishing.global_changed, sinks.publish_global, emit_s, tick_s, _GLOBAL_SHARE, behind))
-        rest_s = emit_s * _PUBLISH_PART
-        self._spawn(on_change(publishing.changed, sinks.publish, rest_s, tick_s, _PUBLISH_SHARE, behind))
+        publish_global, publish = partial(sinks.publish, global_only=True), partial(sinks.publish, global_only=False)
+        self._spawn(on_change(publishing.global_changed, publish_global, emit_s, tick_s, _GLOBAL_SHARE, behind))
+        part_s = emit_s * _PUBLISH_PART
+        self._spawn(on_change(publishing.changed, publish, part_s, tick_s, _PUBLISH_SHARE, behind))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
         self._spawn(every(tick_s, parts.alerting.evaluate))
         if self._watch is not None:

@@ -140,7 +140,7 @@ class Rollup:
         return self._upstream.quality(wall_ms)
 
     def publication(
-        self, wall_ms: int, *, complete: bool = False, most_values: int | None = None
+        self, wall_ms: int, *, complete: bool = False, most_values: int | None = None, without_global: bool = False
     ) -> Publication | None:
         """Bring the windows to the present and return what changed.
 
@@ -149,6 +149,7 @@ class Rollup:
             complete: Begin to return every series, changed or not.
             most_values: Stop after about so many values; the rest comes with the next calls (see :attr:`has_more`). The
                 global series does not count: it never waits for others.
+            without_global: Leave the global series to another call.
 
         Returns:
             None before there is anything to say.
@@ -165,13 +166,11 @@ class Rollup:
         self._worklist.release(wall_ms)
         values: list[Published] = []
         of_global = 0
-        while self._worklist:
-            is_global = self._worklist.has_global
-            if not is_global and most_values is not None and len(values) - of_global >= most_values:
-                break
+        if self._worklist.has_global and not without_global:
+            values += self._valuation.of_series(self._worklist.take_global(), stamp)
+        of_global = len(values)
+        while self._worklist.has_others and (most_values is None or len(values) - of_global < most_values):
             values += self._valuation.of_series(self._worklist.take(), stamp)
-            if is_global:
-                of_global = len(values)
         if not self._worklist:
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values else None
@@ -195,8 +194,8 @@ class Rollup:
 
     @property
     def has_more(self) -> bool:
-        """Whether the last publication left something for the next that is due."""
-        return bool(self._worklist)
+        """Whether the last publication left something of other series than the global one for the next that is due."""
+        return self._worklist.has_others
 
     @property
     def unsaved(self) -> bool:

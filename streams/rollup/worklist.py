@@ -41,6 +41,7 @@ class Worklist:
         self._released_ms = 0
         self._quality: Quality = "partial"
         self._not_live: dict[str, set[int]] = {}
+        self._global: Work | None = None
         self._due: _Waiting = {}
         self._due_moved: _Waiting = {}
         self._changed: _Waiting = {}
@@ -48,24 +49,26 @@ class Worklist:
         self._turn = 0
 
     def __bool__(self) -> bool:
-        return bool(self._due or self._due_moved)
+        return self.has_global or self.has_others
 
     def change(self, dims: str, window: int, measures: Iterable[str]) -> None:
         """Note that measures of a window changed by an event: such series come first."""
-        work = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims)
-        if work is None:
-            changed = self._changed if dims else self._due
-            work = changed[dims] = self._moved.pop(dims, Work(dims, {}, set()))
+        if not dims:
+            work = self._global = self._global or Work(dims, {}, set())
+        else:
+            found = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims)
+            work = found or self._changed.setdefault(dims, self._moved.pop(dims, Work(dims, {}, set())))
         known = work.windows.setdefault(window, set())
         if known is not None:
             known.update(measures)
 
     def move(self, dims: str, windows: Iterable[int], *, forced: bool = False) -> None:
         """Note that whole windows are to be computed anew: time moved them on, or their quality changed."""
-        work = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims) or self._moved.get(dims)
-        if work is None:
-            moved = self._moved if dims else self._due_moved
-            work = moved[dims] = Work(dims, {}, set())
+        if not dims:
+            work = self._global = self._global or Work(dims, {}, set())
+        else:
+            found = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims)
+            work = found or self._moved.setdefault(dims, Work(dims, {}, set()))
         work.windows.update(dict.fromkeys(windows))
         if forced:
             work.forced.update(windows)
@@ -102,21 +105,32 @@ class Worklist:
     @property
     def has_global(self) -> bool:
         """Whether the global series is due."""
-        return "" in self._due or "" in self._due_moved
+        return self._global is not None
+
+    @property
+    def has_others(self) -> bool:
+        """Whether other series are due."""
+        return bool(self._due or self._due_moved)
+
+    def take_global(self) -> Work:
+        """Return the work of the global series, which is due, and forget it."""
+        work, self._global = self._global, None
+        assert work is not None, "the global series is not due"
+        return self._taken(work)
 
     def take(self) -> Work:
-        """Return the work of the next series that is due, and forget it.
+        """Return the work of the next other series that is due, and forget it.
 
-        The global series comes first; then what events changed, before what time alone moved on, which has every fourth
-        turn where there is more to do than is ever done.
+        What events changed comes before what time alone moved on, which has every fourth turn where there is more to
+        do than is ever done.
         """
         self._turn += 1
         due = self._due or self._due_moved
         if self._due_moved and not self._turn % _MOVED_TURN:
             due = self._due_moved
-        if self.has_global:
-            due = self._due if "" in self._due else self._due_moved
-        work = due.pop("" if "" in due else next(iter(due)))
+        return self._taken(due.pop(next(iter(due))))
+
+    def _taken(self, work: Work) -> Work:
         if self._quality != "live":
             self._not_live.setdefault(work.dims, set()).update(work.windows)
         return work

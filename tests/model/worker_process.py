@@ -132,9 +132,10 @@ class WorkerProcess:
         found: list[Published] = []
 
         async def collect() -> None:
-            async for publication in self.pipeline.publishing.publications(busy=others):
-                self.pipeline.outlet.published(publication)
-                found.extend(publication.values)
+            for global_only in (True, False):
+                async for publication in self.pipeline.publishing.publications(others, global_only=global_only):
+                    self.pipeline.outlet.published(publication)
+                    found.extend(publication.values)
 
         self._do(collect())
         return found

@@ -166,7 +166,7 @@ async def test_nothing_is_told_between_the_loss_of_partitions_and_the_next_assig
     pipeline.publishing._begun.add(0)
 
     async def told() -> int:
-        return sum([len(each.values) async for each in pipeline.publishing.publications()])
+        return sum([len(each.values) async for each in pipeline.publishing.publications(global_only=True)])
 
     pipeline.revoke()
     assert await told() == 0
