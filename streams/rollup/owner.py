@@ -165,15 +165,14 @@ class Rollup:
         stamp = Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
         self._worklist.release(wall_ms)
         values: list[Published] = []
-        of_global = 0
         if self._worklist.has_global and not without_global:
             values += self._valuation.of_series(self._worklist.take_global(), stamp)
         of_global = len(values)
         while self._worklist.has_others and (most_values is None or len(values) - of_global < most_values):
             values += self._valuation.of_series(self._worklist.take(), stamp)
-        if not self._worklist:
+        if not self._worklist.has_others:
             values += self._valuation.compared(now_ms, stamp)
-        produced_ms = self._upstream.take_produced_ms() if values else None
+        produced_ms = self._upstream.take_produced_ms() if values and not self.global_waits else None
         position = self._version_base + self.position
         return Publication(
             self.owner,
@@ -194,7 +193,7 @@ class Rollup:
 
     @property
     def has_more(self) -> bool:
-        """Whether the last publication left something of other series than the global one for the next that is due."""
+        """Whether the last publication left something for the next, of other series than the global one."""
         return self._worklist.has_others
 
     @property

@@ -48,9 +48,6 @@ class Worklist:
         self._moved: _Waiting = {}
         self._turn = 0
 
-    def __bool__(self) -> bool:
-        return self.has_global or self.has_others
-
     def change(self, dims: str, window: int, measures: Iterable[str]) -> None:
         """Note that measures of a window changed by an event: such series come first."""
         if not dims:

@@ -37,6 +37,7 @@ async def test_latency_is_measured_on_the_kpi_topic_in_redis_and_over_sse(runnin
     assert "p99" in show_latency(json.loads(json.dumps(found)))
 
 
+@pytest.mark.soak  # the gate runs the benchmark itself, with all events
 @pytest.mark.asyncio
 async def test_throughput_is_measured_beside_a_bare_loop_with_every_cell_right(running: Servers) -> None:
     found = await throughput.measure(running, events=2_000, rounds=1, partitions=2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from typing import Any, cast
+from unittest.mock import AsyncMock, Mock
 
 import msgspec
 import pytest
@@ -11,12 +13,16 @@ import pytest
 from agents.emission import Emitter, wall_ms
 from agents.generations import state_names
 from agents.kafka import AIOKafkaProducer
+from agents.kpi_topics import KpiTopics
+from agents.lease import Lease
 from agents.outlet import Outlet
 from agents.pipeline import Pipeline
+from agents.sinks import Sinks
 from schemas.frames import decode_frame
 from schemas.settings import settings_from
 from schemas.windows import RESOLUTIONS
 from schemas.wire import CellsMessage, CellUpdate
+from streams.publication import Publication
 from streams.rollup.owner import Rollup
 from tests.harness import PurePipeline
 from tests.polling import until
@@ -90,18 +96,24 @@ def leads(fence: int, *dims: str) -> CellsMessage:
     return CellsMessage(0, fence, now_ms, 0, 0, None, dict.fromkeys(dims, updates))
 
 
-@pytest.mark.asyncio
-async def test_the_global_series_waits_for_nobody_and_the_others_have_room_for_some_hundred_values_in_turn() -> None:
+def under_way(*taken: CellsMessage) -> Pipeline:
+    """A pipeline whose owners have published before: each takes a message, the first has the global series."""
     settings = settings_from({"kafka": {"partitions": 1}})
     plan = plan_of("leads_created", dimensions=("rep",))
     producer = cast(AIOKafkaProducer, SlowProducer())
     pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
-    reps = [f"rep={n}" for n in range(200)]
-    for owner in range(2):
+    for owner, message in enumerate(taken):
         pipeline.rollups[owner] = Rollup(owner, plan, CALENDAR, rollup_rules(), has_global=owner == 0)
-        pipeline.rollups[owner].take(leads(0, *reps), wall_ms())
+        pipeline.rollups[owner].take(message, wall_ms())
+        pipeline.publishing._begun.add(owner)
+    return pipeline
+
+
+@pytest.mark.asyncio
+async def test_the_global_series_waits_for_nobody_and_the_others_have_room_for_some_hundred_values_in_turn() -> None:
+    reps = [f"rep={n}" for n in range(200)]
+    pipeline = under_way(leads(0, *reps), leads(0, *reps))
     publishing = pipeline.publishing
-    publishing._begun.update(pipeline.rollups)  # they have published before
 
     async def act(*, global_only: bool = False) -> dict[int, set[str]]:
         acts = publishing.publications(global_only=global_only)
@@ -139,14 +151,7 @@ async def test_the_global_series_waits_for_nobody_and_the_others_have_room_for_s
 
 @pytest.mark.asyncio
 async def test_an_owner_that_waits_for_kafka_has_its_turn_when_it_has_acknowledged() -> None:
-    settings = settings_from({"kafka": {"partitions": 1}})
-    plan = plan_of("leads_created", dimensions=("rep",))
-    producer = cast(AIOKafkaProducer, SlowProducer())
-    pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
-    pipeline.rollups[0] = Rollup(0, plan, CALENDAR, rollup_rules(), has_global=True)
-    pipeline.rollups[0].take(leads(0, ""), wall_ms())
-    publishing = pipeline.publishing
-    publishing._begun.add(0)
+    publishing = under_way(leads(0, "")).publishing
     publishing.acknowledged()
     assert not publishing.global_changed.is_set()
     assert [each async for each in publishing.publications({0}, global_only=True)] == []
@@ -155,15 +160,60 @@ async def test_an_owner_that_waits_for_kafka_has_its_turn_when_it_has_acknowledg
     assert publishing.changed.is_set()
 
 
+class SlowTopics:
+    """Takes values and acknowledges them when it is let; remembers of which owner and series they were."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.taken: list[tuple[int, set[str]]] = []
+
+    def silent(self, _owners: object) -> set[int]:
+        return set()
+
+    async def publish(self, publications: Sequence[Publication]) -> list[int]:
+        self.taken += [(each.owner, {value.dims for value in each.values}) for each in publications]
+        await self.free.wait()
+        return []
+
+
+@pytest.mark.asyncio
+async def test_while_the_global_series_waits_for_kafka_its_owner_sends_nothing_else() -> None:
+    pipeline, topics = under_way(leads(0, "rep=a")), SlowTopics()
+    sending: list[asyncio.Task[None]] = []
+
+    def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        sending.append(asyncio.ensure_future(work))
+        return sending[-1]
+
+    view: Any = AsyncMock(wants_everything=Mock(return_value=False))
+    sinks = Sinks(pipeline, view, view, cast(KpiTopics, topics), Lease(60.0), spawn)
+    await sinks.publish(global_only=False)
+    pipeline.rollups[0].take(leads(1, "", "rep=a"), wall_ms())
+    waiting = asyncio.ensure_future(sinks.publish(global_only=True))
+    await asyncio.sleep(0)  # it has begun to wait
+    await sinks.publish(global_only=False)
+    assert len(topics.taken) == 1, "before Kafka has acknowledged nothing is sent"
+    changed = pipeline.publishing.changed
+    changed.clear()
+
+    async def others() -> None:
+        await changed.wait()
+        await sinks.publish(global_only=False)
+
+    at_once = asyncio.ensure_future(others())
+    await asyncio.sleep(0)
+    topics.free.set()
+    await asyncio.gather(at_once, waiting)
+    assert changed.is_set(), "now the others have their turn"
+    await asyncio.gather(*sending)
+    await sinks.publish(global_only=False)
+    await asyncio.gather(*sending)
+    assert topics.taken == [(0, {"rep=a"}), (0, {""}), (0, {"rep=a"})]
+
+
 @pytest.mark.asyncio
 async def test_nothing_is_told_between_the_loss_of_partitions_and_the_next_assignment() -> None:
-    settings = settings_from({"kafka": {"partitions": 1}})
-    plan = plan_of("leads_created", dimensions=("rep",))
-    producer = cast(AIOKafkaProducer, SlowProducer())
-    pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
-    pipeline.rollups[0] = Rollup(0, plan, CALENDAR, rollup_rules(), has_global=True)
-    pipeline.rollups[0].take(leads(0, ""), wall_ms())
-    pipeline.publishing._begun.add(0)
+    pipeline = under_way(leads(0, ""))
 
     async def told() -> int:
         return sum([len(each.values) async for each in pipeline.publishing.publications(global_only=True)])
