@@ -127,8 +127,10 @@ def topic_prefix() -> str:
     return f"t{uuid.uuid4().hex[:10]}."
 
 
-@pytest.fixture
-def prometheus_server(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[StartPrometheus]:
+@pytest.fixture(scope="module")
+def prometheus_server(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartPrometheus]:
     """Starts real Prometheus servers: `prometheus_server(config, files={"rules.yml": ...})`.
 
     `config` is the text of `prometheus.yml`; `files` are written beside it, so it can name them without a directory.
@@ -138,8 +140,7 @@ def prometheus_server(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[S
 
         def start(config: str, files: Mapping[str, str] | None = None) -> PrometheusServer:
             port = free_port()
-            home = tmp_path / f"prometheus-{port}"
-            home.mkdir()
+            home = tmp_path_factory.mktemp("prometheus")
             for name, text in {**(files or {}), "prometheus.yml": config}.items():
                 (home / name).write_text(text)
             argv = [path, f"--config.file={home / 'prometheus.yml'}", f"--storage.tsdb.path={home / 'data'}"]

@@ -22,7 +22,7 @@ from tests.e2e.prefixes import commits_ahead, wrong_records
 from tests.e2e.product import Installation, Process, installed
 from tests.e2e.surfaces import checkpoints, is_settled, stored_cells, wrong_cells
 
-_KILLS = 2
+_KILLS = 3
 _TABLES: dict[str, Any] = {
     **settings_of_history(),
     "kafka": {"partitions": 2, "source_partitions": 2, "session_timeout": "5s"},
@@ -41,7 +41,7 @@ def product(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Pat
 async def test_after_kills_at_random_times_all_that_was_ever_written_is_the_fold_of_the_log_up_to_its_fence(
     product: Installation,
 ) -> None:
-    history = History(seed=11, count=20_000, days=45)
+    history = History(seed=11, count=30_000, days=45)
     chance = random.Random(history.seed)
     settings = product.settings
     await product.run("topics", "create")

@@ -97,7 +97,7 @@ def filled() -> Exporter:
     return exporter
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def target() -> Iterator[str]:
     """``host:port`` that serves the pages of a worker with every series, from a thread of its own."""
     with ServedPages(filled()) as address:
@@ -132,7 +132,7 @@ class ServedPages:
         return f"{host}:{port}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def prometheus(target: str, prometheus_server: StartPrometheus) -> str:  # ends before what it scrapes
     """URL of a Prometheus with the rules of `deploy/` that has scraped the worker."""
     files = {path.name: path.read_text() for path in RULES}
