@@ -32,19 +32,28 @@ class Proxy:
         self._open.set()
         self._produces.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.StreamWriter] = set()
+        self._serves = False
         self.held = 0
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Serve for the length of a block."""
         server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self._serves = True
         try:
             yield
         finally:
+            self._serves = False
             server.close()
             for task in tuple(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            for connection in self._connections:
+                connection.transport.abort()
+            closed = (connection.wait_closed() for connection in self._connections)
+            await asyncio.gather(*closed, return_exceptions=True)
+            self._connections.clear()
 
     def cut(self) -> None:
         """Let nothing through; connections stay open, and new ones are taken, as where packets are lost."""
@@ -62,17 +71,24 @@ class Proxy:
         """Undo `block_produce`."""
         self._produces.set()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hand on in a task of ours: one of `asyncio.start_server` tells the log of every end by cancellation."""
+        if not self._serves:  # it was on its way when the server was closed
+            writer.transport.abort()
+            return
+        self._connections.add(writer)
+        task = asyncio.ensure_future(self._between(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _between(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
             writer.close()
             return
+        self._connections.add(back)
         pumps = [
             asyncio.ensure_future(self._pump(reader, back, self._requests)),
             asyncio.ensure_future(self._pump(there, writer, self._bytes)),
