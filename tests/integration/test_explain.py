@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -117,9 +116,13 @@ async def until_counted(wall: Process, expected: Mapping[str, int]) -> None:
     await wall.until(counted, deadline_s=60)
 
 
-@pytest_asyncio.fixture
-async def running(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Path) -> AsyncIterator[Running]:
-    with installed(tmp_path / "product", kafka.bootstrap_servers, valkey.url, topic_prefix, _TABLES) as product:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    kafka: Broker, valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """Tests only ask it."""
+    where = tmp_path_factory.mktemp("explain")
+    with installed(where, kafka.bootstrap_servers, valkey.url, f"{where.name}.", _TABLES) as product:
         await product.run("topics", "create")
         worker, wall = product.start("worker"), product.start("wall")
         await worker.until_ready()
@@ -149,7 +152,7 @@ async def running(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_pat
         yield running
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_number_is_explained_down_to_its_events(running: Running) -> None:
     found = await running.http("kpi=revenue&window=30d&events&limit=1000")
     value, events = found["value"], found["events"]
@@ -183,7 +186,7 @@ async def test_a_number_is_explained_down_to_its_events(running: Running) -> Non
     assert max(map(len, text.splitlines())) <= 120
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_scope="module")
 async def test_every_series_over_30_days_is_made_up_by_its_events(running: Running) -> None:
     body = await running.wall.get("/api/v1/kpis?by=*&window=30d,mtd")
     series = [each for each in json.loads(body or b"")["series"] if each["kpi"] in EXPLAINED]
@@ -208,7 +211,7 @@ EXPLAINED = {
 }
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_scope="module")
 async def test_what_cannot_be_explained_says_why(running: Running) -> None:
     unknown = await running.http("kpi=revenue&where=rep:r99", 404)
     assert "no value of revenue|30d|rep=r99" in unknown["detail"]
