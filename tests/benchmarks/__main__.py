@@ -75,7 +75,7 @@ def _show_rate(found: dict[str, Any]) -> str:
         f"{found['values_per_second']:,} values published a second; all counted after {found['drained_s']:g} s more",
         f"{'milliseconds':>14} {'p50':>8} {'p95':>8} {'p99':>8} {'max':>8}",
     ]
-    for reader, figures in found["latency"].items():
+    for reader, figures in {**found["latency"], "bare loop": found["bare"]["latency"]["kafka"]}.items():
         numbers = " ".join(f"{figures[name]:>8,.0f}" for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
         lines.append(f"{reader:>14} {numbers}")
     return "\n".join(
@@ -84,6 +84,7 @@ def _show_rate(found: dict[str, Any]) -> str:
             f"share of a core: {_show_shares(found['core_share'])}; worker: {found['worker_memory_mib']} MiB",
             f"of the time without a core while it could have run: {_show_shares(found['waited_for_a_core'])}",
             f"share of a core with nothing coming in: {_show_shares(found['idle_core_share'])}",
+            f"share of a core beside the bare loop: {_show_shares(found['bare']['core_share'])}",
         ]
     )
 

@@ -11,12 +11,16 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 DIMENSIONS: Final = ("rep_id", "team_id", "region", "source", "channel")
+
+Counts = dict[tuple[str, str, str | None], int]
+"""Event type, dimension and its value (neither for all events of the type) -> how many."""
 
 
 async def count(servers: str, events: int, topics: list[str]) -> dict[str, Any]:
@@ -24,25 +28,14 @@ async def count(servers: str, events: int, topics: list[str]) -> dict[str, Any]:
     consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        numbers = {
-            topic: consumer.partitions_for_topic(topic) or await _partitions(consumer, topic) for topic in topics
-        }
+        numbers = {topic: await partitions_of(consumer, topic) for topic in topics}
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in numbers[topic]])
-        counts: dict[tuple[str, str, str | None], int] = {}
+        counts: Counts = {}
         read = 0
         began_s, cpu_s = time.perf_counter(), time.process_time()
         while read < events:
             for records in (await consumer.getmany(timeout_ms=200)).values():
-                for record in records:
-                    event = orjson.loads(record.value)
-                    kind = event["event_type"]
-                    key: tuple[str, str, str | None] = (kind, "", None)
-                    counts[key] = counts.get(key, 0) + 1
-                    for dimension in DIMENSIONS:
-                        value = event.get(dimension)
-                        if value is not None:
-                            key = (kind, dimension, value)
-                            counts[key] = counts.get(key, 0) + 1
+                count_records(records, counts)
                 read += len(records)
         took_s, took_cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     finally:
@@ -51,11 +44,27 @@ async def count(servers: str, events: int, topics: list[str]) -> dict[str, Any]:
     return {"events": read, "seconds": took_s, "cpu_s": took_cpu_s, "keys": len(counts), "by_type": by_type}
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+def count_records(records: Iterable[ConsumerRecord], counts: Counts) -> None:
+    """Add the events of records to the counts."""
+    for record in records:
+        event = orjson.loads(record.value)
+        kind = event["event_type"]
+        key: tuple[str, str, str | None] = (kind, "", None)
+        counts[key] = counts.get(key, 0) + 1
+        for dimension in DIMENSIONS:
+            value = event.get(dimension)
+            if value is not None:
+                key = (kind, dimension, value)
+                counts[key] = counts.get(key, 0) + 1
+
+
+async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     """A client knows a topic's partitions once it has asked for them."""
-    await consumer._client.add_topic(topic)  # aiokafka has no public way for one without a group
-    numbers: set[int] = consumer.partitions_for_topic(topic) or set()
-    return numbers
+    numbers: set[int] | None = consumer.partitions_for_topic(topic)
+    if not numbers:
+        await consumer._client.add_topic(topic)  # aiokafka has no public way for one without a group
+        numbers = consumer.partitions_for_topic(topic)
+    return numbers or set()
 
 
 if __name__ == "__main__":

@@ -1,58 +1,27 @@
 """From the producer's send to the value readable on the KPI topic, in Redis and over SSE, at an even rate of events.
 
-Before that the worker is left alone for a while: what it takes when nothing happens.
+Beside it a bare loop that counts and says its counts every 100 ms, at the same rate on the same machine; and what the
+worker takes when nothing happens.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import time
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import redis.asyncio
 
-from agents.kafka import AIOKafkaProducer, TopicPartition, consumer, producer
-from agents.reading import end_offsets
 from schemas.settings import Settings
-from tests.benchmarks.floor import Floor, Outgoing, send_in_time
-from tests.benchmarks.readers import READERS, partitions_of_counts, read_events, read_redis, read_topic
-from tests.benchmarks.rig import Installation, Servers, WorkerProcess, cpu_s, machine, memory_mib, waited_s
-from tests.benchmarks.tracked import Tracks, tracks
-from tests.polling import end, until
+from tests.benchmarks.floor import Floor
+from tests.benchmarks.readers import read_events, read_redis
+from tests.benchmarks.rig import PROJECT, Installation, Servers, WorkerProcess, machine, memory_mib
+from tests.benchmarks.watching import WARM_S, Processes, watching
 
-_SETTLE_S: Final = 180.0
-_WARM_S: Final = 3.0
-
-
-class Figures(NamedTuple):
-    """Percentiles of a latency, in milliseconds."""
-
-    events: int
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    max_ms: float
-
-
-class _Processes(NamedTuple):
-    """What runs beside the benchmark."""
-
-    servers: Servers
-    worker: WorkerProcess
-    wall: WorkerProcess
-
-    def pids(self) -> Mapping[str, int]:
-        return {
-            "worker": self.worker.process.pid,
-            "wall": self.wall.process.pid,
-            "broker": self.servers.kafka.pid,
-            "redis": self.servers.redis.pid,
-            "benchmark": os.getpid(),
-        }
+_READY_S: Final = 30.0
 
 
 async def measure(
@@ -65,7 +34,7 @@ async def measure(
     partitions: int = 8,
     profile: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the benchmark; every rate has an installation of its own.
+    """Run the benchmark; every rate has installations of its own.
 
     Args:
         running: The servers to measure on.
@@ -83,131 +52,67 @@ async def measure(
     document = {"kafka": {"partitions": partitions, "source_partitions": partitions}}
     found: list[dict[str, Any]] = []
     for number, rate in enumerate(rates):
+        beside = Installation(running, f"bare{number}", document)
         installation = Installation(running, f"latency{number}", document)
-        await installation.create_topics()
+        for each in (beside, installation):
+            await each.create_topics()
         worker = await installation.start_worker(profile)
         try:
-            wall = await installation.start_wall()
-            try:
-                processes = _Processes(running, worker, wall)
-                found.append(await _measured(processes, installation.settings, rate, seconds, history, idle))
-            finally:
-                await wall.stop()
+            floor = Floor(installation.settings, rate, history)
+            product = await _product(installation, worker, floor, idle, seconds)
         finally:
             await worker.stop()
+        found.append({"rate": rate, **product, "bare": await _bare(beside, rate, seconds)})
     return {"benchmark": "latency", "machine": about, "history": history, "rates": found}
 
 
-async def _measured(
-    processes: _Processes, settings: Settings, rate: float, seconds: float, history: int, idle: float
+async def _product(
+    installation: Installation, worker: WorkerProcess, floor: Floor, idle: float, seconds: float
 ) -> dict[str, Any]:
-    counted = tracks()
-    sender = await producer(settings, client_id="benchmark")
-    reading = await consumer(settings, client_id="benchmark", assignment=partitions_of_counts(settings))
+    """Measure a worker, and a wall beside it."""
+    settings = installation.settings
+    wall = await installation.start_wall()
     view = redis.asyncio.Redis.from_url(settings.redis.url)
-    tasks = [
-        asyncio.ensure_future(read_topic(reading, counted)),
-        asyncio.ensure_future(read_redis(view, settings.redis.prefix, counted)),
-        asyncio.ensure_future(read_events(processes.wall.url, counted)),
-    ]
+    processes = Processes(installation.running, {"worker": worker.process.pid, "wall": wall.process.pid})
     try:
-        floor = Floor(settings, rate, history)
-        await floor.send_history(sender, counted)
-        await _settled(counted, tasks)
-        idle_share = await _idle_share(processes, idle)
-        events = floor.coming(_WARM_S + seconds)
-        gc.freeze()  # else this process stands still now and then to look through all of them
-        warm = sum(event.at_ms < events[0].at_ms + 1_000 * _WARM_S for event in events)
-        await send_in_time(sender, counted, events[:warm])
-        found = await _watched(processes, settings, sender, counted, events[warm:])
-        begin_s, end_s = found.pop("begin_s"), found.pop("end_s")
-        await _settled(counted, tasks)
-        drained_s = time.perf_counter() - end_s
+        async with watching(settings, processes) as watch:
+            watch.read("redis", read_redis(view, settings.redis.prefix, watch.counted))
+            watch.read("sse", read_events(wall.url, watch.counted))
+            await floor.send_history(watch.sender, watch.counted)
+            await watch.until_all_is_seen()
+            await asyncio.sleep(min(idle, WARM_S))  # what the last events caused is over
+            idle_share = await processes.shares(idle)
+            found = await watch.measured(floor, seconds)
+        memory = round(memory_mib(worker.process.pid))
     finally:
-        await end(*tasks)
-        await reading.stop()
         await view.aclose()
-        await sender.stop()
-    return {
-        "rate": rate,
-        "history": floor.history_sent,
-        **found,
-        "drained_s": round(drained_s, 1),
-        "latency": {reader: _figures(counted, reader, begin_s, end_s)._asdict() for reader in READERS},
-        "idle_core_share": idle_share,
-        "worker_memory_mib": round(memory_mib(processes.worker.process.pid)),
-    }
+        await wall.stop()
+    return {"history": floor.history_sent, **found, "idle_core_share": idle_share, "worker_memory_mib": memory}
 
 
-async def _watched(
-    processes: _Processes, settings: Settings, sender: AIOKafkaProducer, counted: Tracks, events: list[Outgoing]
-) -> dict[str, Any]:
-    """Send the events that are measured, and see what every process takes meanwhile."""
-    published_before = await _published(settings)
-    begin_s, cpu_before, wait_before = time.perf_counter(), _cpu(processes), _waits(processes)
-    await send_in_time(sender, counted, events)
-    end_s, cpu_after, wait_after = time.perf_counter(), _cpu(processes), _waits(processes)
-    published = await _published(settings) - published_before
-    took_s = end_s - begin_s
-    return {
-        "begin_s": begin_s,
-        "end_s": end_s,
-        "sent": len(events),
-        "seconds": round(took_s, 2),
-        "values_per_second": round(published / took_s),
-        "core_share": {name: round((cpu_after[name] - cpu_before[name]) / took_s, 3) for name in cpu_after},
-        "waited_for_a_core": {name: round((wait_after[name] - wait_before[name]) / took_s, 3) for name in wait_after},
-        "worker_cpu_s": round(cpu_after["worker"] - cpu_before["worker"], 2),
-    }
+async def _bare(installation: Installation, rate: float, seconds: float) -> dict[str, Any]:
+    """Measure a bare loop."""
+    settings = installation.settings
+    async with _bare_loop(settings) as loop:
+        processes = Processes(installation.running, {"loop": loop.pid})
+        async with watching(settings, processes) as watch:
+            return await watch.measured(Floor(settings, rate, 0), seconds)
 
 
-async def _idle_share(processes: _Processes, seconds: float) -> dict[str, float]:
-    """Return the share of a core that each process takes while nothing comes in."""
-    await asyncio.sleep(min(seconds, _WARM_S))  # what the last events caused is over
-    begin_s, before = time.perf_counter(), _cpu(processes)
-    await asyncio.sleep(seconds)
-    took_s = time.perf_counter() - begin_s
-    return {name: round((used - before[name]) / took_s, 3) for name, used in _cpu(processes).items()}
-
-
-async def _published(settings: Settings) -> int:
-    """How many values the KPI topic has taken."""
-    partitions = [TopicPartition(settings.topics.updates, number) for number in range(settings.kafka.partitions)]
-    return sum((await end_offsets(settings, partitions)).values())
-
-
-async def _settled(counted: Tracks, tasks: list[asyncio.Task[None]]) -> None:
-    async def everything_is_seen() -> bool:
-        for task in tasks:
-            if task.done():
-                task.result()
-        return all(track.has_all(reader) for track in counted.values() for reader in READERS)
-
+@asynccontextmanager
+async def _bare_loop(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A bare loop that reads from now on, for the length of a block."""
+    loop = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.benchmarks.bare_live", settings.kafka.bootstrap_servers),
+        *(settings.topics.updates, str(settings.kafka.partitions), *settings.topics.sources().values()),
+        cwd=PROJECT,
+        stdout=asyncio.subprocess.PIPE,
+    )
     try:
-        await until(everything_is_seen, deadline_s=_SETTLE_S)
-    except AssertionError:
-        behind = {
-            kind: (len(track.sent_s), {reader: track.reached(reader) for reader in READERS})
-            for kind, track in counted.items()
-        }
-        raise AssertionError(f"not every event was counted within {_SETTLE_S:g} s; sent and seen: {behind}") from None
-
-
-def _figures(counted: Tracks, reader: str, begin_s: float, end_s: float) -> Figures:
-    found = sorted(latency for track in counted.values() for latency in track.latencies_s(reader, begin_s, end_s))
-    assert found, "no event of a tracked type was sent; measure for longer"
-
-    def at(share: float) -> float:
-        return round(found[min(len(found) - 1, int(share * len(found)))] * 1_000, 1)
-
-    return Figures(len(found), at(0.5), at(0.95), at(0.99), at(1.0))
-
-
-def _cpu(processes: _Processes) -> Mapping[str, float]:
-    own = {"benchmark": time.process_time()}  # finer than what the kernel tells of processes
-    return {name: cpu_s(pid) for name, pid in processes.pids().items()} | own
-
-
-def _waits(processes: _Processes) -> Mapping[str, float]:
-    """How long each could have run but had no core: what makes figures of a busy machine worthless."""
-    return {name: waited_s(pid) for name, pid in processes.pids().items() if name != "redis"}
+        assert loop.stdout is not None
+        async with asyncio.timeout(_READY_S):
+            assert await loop.stdout.readline() == b"ready\n", "the bare loop failed"
+        yield loop
+    finally:
+        loop.kill()
+        await loop.communicate()

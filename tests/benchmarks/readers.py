@@ -1,4 +1,6 @@
-"""Readers of the three surfaces, which take note of every count at the moment they get it."""
+"""Readers of the three surfaces, which take note of every count at the moment they get it: the KPI topic, the hash in
+Redis, and the stream of server-sent events of `salespulse wall`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,6 @@ import redis.asyncio
 from agents.kafka import AIOKafkaConsumer, TopicPartition
 from schemas.settings import Settings
 from tests.benchmarks.tracked import COUNTS, Tracks, count_in
-
-READERS: Final = ("kafka", "redis", "sse")
-"""The KPI topic, the hash in Redis, and the stream of server-sent events of `salespulse wall`."""
 
 _LONGEST_EVENT: Final = 1 << 24
 

@@ -69,7 +69,7 @@ class Installation:
         }
         self._document = _merged(own, settings or {})
         self.settings: Settings = settings_from(self._document)
-        self._running = running
+        self.running = running
         self._name = name
 
     async def create_topics(self) -> None:
@@ -82,7 +82,7 @@ class Installation:
         Args:
             profile: Run it under cProfile and write the statistics here when it ends.
         """
-        worker = WorkerProcess(self._running.directory / self._name, self._document, f"{self.url}/readyz", profile)
+        worker = WorkerProcess(self.running.directory / self._name, self._document, f"{self.url}/readyz", profile)
         await worker.start()
         return worker
 
@@ -90,7 +90,7 @@ class Installation:
         """Start the web server alone, and wait until it answers."""
         document = _merged(self._document, {"http": {"port": free_port()}})
         url = f"http://{self.settings.http.host}:{document['http']['port']}"
-        wall = WorkerProcess(self._running.directory / self._name, document, f"{url}/healthz", command="wall")
+        wall = WorkerProcess(self.running.directory / self._name, document, f"{url}/healthz", command="wall")
         await wall.start()
         return wall
 
