@@ -22,10 +22,11 @@ _TURN: Final = 100
 
 
 class Outgoing(NamedTuple):
-    """An event to be sent at a moment (UTC milliseconds)."""
+    """An event to be sent at a moment (UTC milliseconds); `team` is empty where it states none."""
 
     at_ms: int
     kind: str
+    team: str
     topic: str
     key: bytes
     payload: bytes
@@ -65,8 +66,8 @@ class Floor:
 
     def _outgoing(self, event: SimulatedEvent) -> Outgoing:
         payload = orjson.dumps(event.event)
-        kind = str(event.event["event_type"])
-        return Outgoing(event.at_ms, kind, self._topics[event.topic], event.key.encode(), payload)
+        kind, team = (str(event.event.get(field, "")) for field in ("event_type", "team_id"))
+        return Outgoing(event.at_ms, kind, team, self._topics[event.topic], event.key.encode(), payload)
 
 
 async def send_in_time(sender: AIOKafkaProducer, tracks: Tracks, events: list[Outgoing]) -> None:
@@ -79,9 +80,7 @@ async def send_in_time(sender: AIOKafkaProducer, tracks: Tracks, events: list[Ou
 
 
 async def _send(sender: AIOKafkaProducer, tracks: Tracks, event: Outgoing) -> None:
-    track = tracks.get(event.kind)
-    if track is not None:
-        track.sent_s.append(time.perf_counter())
+    tracks.sent(event.kind, event.team)
     await sender.send(event.topic, event.payload, event.key)
 
 

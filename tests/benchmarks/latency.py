@@ -19,6 +19,7 @@ from schemas.settings import Settings
 from tests.benchmarks.floor import Floor
 from tests.benchmarks.readers import read_events, read_redis
 from tests.benchmarks.rig import PROJECT, Installation, Servers, WorkerProcess, machine, memory_mib
+from tests.benchmarks.tracked import BY_TEAM
 from tests.benchmarks.watching import WARM_S, Processes, watching
 
 _READY_S: Final = 30.0
@@ -75,9 +76,9 @@ async def _product(
     view = redis.asyncio.Redis.from_url(settings.redis.url)
     processes = Processes(installation.running, {"worker": worker.process.pid, "wall": wall.process.pid})
     try:
-        async with watching(settings, processes) as watch:
-            watch.read("redis", read_redis(view, settings.redis.prefix, watch.counted))
-            watch.read("sse", read_events(wall.url, watch.counted))
+        async with watching(settings, processes, "kafka", BY_TEAM) as watch:
+            watch.read(read_redis(view, settings.redis.prefix, watch.counted), "redis")
+            watch.read(read_events(wall.url, watch.counted), "sse")
             await floor.send_history(watch.sender, watch.counted)
             await watch.until_all_is_seen()
             await asyncio.sleep(min(idle, WARM_S))  # what the last events caused is over
@@ -95,7 +96,7 @@ async def _bare(installation: Installation, rate: float, seconds: float) -> dict
     settings = installation.settings
     async with _bare_loop(settings) as loop:
         processes = Processes(installation.running, {"loop": loop.pid})
-        async with watching(settings, processes) as watch:
+        async with watching(settings, processes, "kafka") as watch:
             return await watch.measured(Floor(settings, rate, 0), seconds)
 
 

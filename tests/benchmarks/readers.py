@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 from urllib.parse import urlencode
-from zlib import crc32
 
 import aiohttp
 import orjson
@@ -14,16 +13,14 @@ import redis.asyncio
 
 from agents.kafka import AIOKafkaConsumer, TopicPartition
 from schemas.settings import Settings
-from tests.benchmarks.tracked import COUNTS, Tracks, count_in
+from tests.benchmarks.tracked import COUNTS, Tracks, is_of_a_team
 
 _LONGEST_EVENT: Final = 1 << 24
 
 
-def partitions_of_counts(settings: Settings) -> list[TopicPartition]:
-    """The partitions of the KPI topic that hold the counts."""
-    keys = {count.key for count in COUNTS.values()}
-    numbers = {crc32(key.encode()) % settings.kafka.partitions for key in keys}
-    return [TopicPartition(settings.topics.updates, number) for number in sorted(numbers)]
+def partitions_of_values(settings: Settings) -> list[TopicPartition]:
+    """The partitions of the KPI topic."""
+    return [TopicPartition(settings.topics.updates, number) for number in range(settings.kafka.partitions)]
 
 
 async def read_topic(reading: AIOKafkaConsumer, tracks: Tracks) -> None:
@@ -33,7 +30,9 @@ async def read_topic(reading: AIOKafkaConsumer, tracks: Tracks) -> None:
         for records in (await reading.getmany(timeout_ms=1_000)).values():
             for record in records:
                 if record.key in wanted:
-                    count_in(tracks, "kafka", wanted[record.key], orjson.loads(record.value))
+                    tracks.saw("kafka", wanted[record.key], orjson.loads(record.value))
+                elif is_of_a_team(record.key):
+                    tracks.saw_team(record.key.decode(), orjson.loads(record.value))
 
 
 async def read_redis(view: redis.asyncio.Redis, prefix: str, tracks: Tracks) -> None:
@@ -46,7 +45,7 @@ async def read_redis(view: redis.asyncio.Redis, prefix: str, tracks: Tracks) -> 
             values = await view.hmget(f"{prefix}:kpi:all", [count.field for count in counts])
             for count, value in zip(counts, values, strict=True):
                 if value is not None:
-                    count_in(tracks, "redis", count.key, orjson.loads(value))
+                    tracks.saw("redis", count.key, orjson.loads(value))
 
 
 async def read_events(url: str, tracks: Tracks) -> None:
@@ -58,4 +57,4 @@ async def read_events(url: str, tracks: Tracks) -> None:
         async for line in response.content:
             if line.startswith(b"data: "):
                 for value in orjson.loads(line[6:]).get("series", ()):
-                    count_in(tracks, "sse", f"{value['kpi']}|{value['window']}|", value)
+                    tracks.saw("sse", f"{value['kpi']}|{value['window']}|", value)

@@ -2,14 +2,15 @@
 
 Each event of these types adds exactly one to a global count of the window `all`, which never falls. So the first
 published value that has reached n holds the n-th event sent (but for the order of events of one type that were under
-way together, which does not change the mean).
+way together, which does not change the mean). So do the calls of each team, for series that have a dimension.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 Part = Literal["numerator", "denominator"]
@@ -46,6 +47,14 @@ COUNTS: Final = {
 }
 """Event type -> the count that it adds one to."""
 
+BY_TEAM: Final = "by team"
+"""The reader of the KPI topic that takes note of the calls of each team."""
+
+_OF_TEAMS: Final = "call.completed"
+_TEAM_KEY: Final = f"{COUNTS[_OF_TEAMS].key}team="
+_TEAM_BYTES: Final = _TEAM_KEY.encode()
+_KIND_OF: Final = {count.key: kind for kind, count in COUNTS.items()}
+
 
 class Track:
     """When the events of one type were sent, and when a reader saw the count reach each of them."""
@@ -78,20 +87,36 @@ class Track:
         return [seen[bisect_left(counts, index + 1)][1] - self.sent_s[index] for index in known]
 
 
-Tracks = Mapping[str, Track]
-"""Event type -> its track."""
+class Tracks:
+    """The tracks of all counts."""
+
+    def __init__(self) -> None:
+        self._of_kind = {kind: Track() for kind in COUNTS}
+        self._of_team: defaultdict[str, Track] = defaultdict(Track)
+
+    def sent(self, kind: str, team: str) -> None:
+        """Take note that an event is sent now."""
+        track = self._of_kind.get(kind)
+        if track is not None:
+            track.sent_s.append(time.perf_counter())
+        if kind == _OF_TEAMS and team:
+            self._of_team[team].sent_s.append(time.perf_counter())
+
+    def saw(self, reader: str, key: str, value: Mapping[str, Any]) -> None:
+        """Take note of a published value, if it is one of the global counts."""
+        kind = _KIND_OF.get(key)
+        if kind is not None:
+            self._of_kind[kind].saw(reader, COUNTS[kind].of(value))
+
+    def saw_team(self, key: str, value: Mapping[str, Any]) -> None:
+        """Take note of the published calls of a team."""
+        self._of_team[key.removeprefix(_TEAM_KEY)].saw(BY_TEAM, COUNTS[_OF_TEAMS].of(value))
+
+    def of(self, reader: str) -> Collection[Track]:
+        """Return the tracks that a reader takes note of."""
+        return (self._of_team if reader == BY_TEAM else self._of_kind).values()
 
 
-def tracks() -> Tracks:
-    """Return an empty track of every event type that is counted."""
-    return {kind: Track() for kind in COUNTS}
-
-
-def count_in(tracks_of: Tracks, reader: str, key: str, payload: Mapping[str, Any]) -> None:
-    """Take note of a published value, if it is one of the counts."""
-    kind = _KIND_OF.get(key)
-    if kind is not None:
-        tracks_of[kind].saw(reader, COUNTS[kind].of(payload))
-
-
-_KIND_OF: Final = {count.key: kind for kind, count in COUNTS.items()}
+def is_of_a_team(key: bytes) -> bool:
+    """Whether a value is the calls of a team."""
+    return key.startswith(_TEAM_BYTES)

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-from agents.kafka import AIOKafkaProducer, TopicPartition, consumer, producer
+from agents.kafka import AIOKafkaProducer, consumer, producer
 from agents.reading import end_offsets
 from schemas.settings import Settings
 from tests.benchmarks.floor import Floor, send_in_time
-from tests.benchmarks.readers import partitions_of_counts, read_topic
+from tests.benchmarks.readers import partitions_of_values, read_topic
 from tests.benchmarks.rig import Servers, cpu_s, waited_s
-from tests.benchmarks.tracked import Tracks, tracks
+from tests.benchmarks.tracked import Tracks
 from tests.polling import end, until
 
 WARM_S: Final = 3.0
@@ -74,15 +74,17 @@ class Watch:
     """
 
     def __init__(self, settings: Settings, processes: Processes, sender: AIOKafkaProducer) -> None:
-        self.counted: Tracks = tracks()
+        self.counted = Tracks()
         self.sender = sender
-        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.readers: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
         self._settings = settings
         self._processes = processes
 
-    def read(self, reader: str, work: Coroutine[Any, Any, None]) -> None:
-        """Let one more reader take note of what it sees."""
-        self.tasks[reader] = asyncio.ensure_future(work)
+    def read(self, work: Coroutine[Any, Any, None], *readers: str) -> None:
+        """Let readers take note of what they see."""
+        self.tasks.append(asyncio.ensure_future(work))
+        self.readers += readers
 
     async def measured(self, floor: Floor, seconds: float) -> dict[str, Any]:
         """Send events in time for so long; returns what that took, and the latencies of each reader."""
@@ -104,24 +106,24 @@ class Watch:
             "core_share": _grown(cpu, cpu_after, took_s),
             "waited_for_a_core": _grown(waits, waits_after, took_s),
             "drained_s": round(time.perf_counter() - end_s, 1),
-            "latency": {reader: _figures(self.counted, reader, begin_s, end_s)._asdict() for reader in self.tasks},
+            "latency": {reader: _figures(self.counted, reader, begin_s, end_s)._asdict() for reader in self.readers},
         }
 
     async def until_all_is_seen(self) -> None:
         """Wait until every reader has seen every event counted."""
 
         async def everything_is_seen() -> bool:
-            for task in self.tasks.values():
+            for task in self.tasks:
                 if task.done():
                     task.result()
-            return all(track.has_all(reader) for track in self.counted.values() for reader in self.tasks)
+            return all(track.has_all(reader) for reader in self.readers for track in self.counted.of(reader))
 
         try:
             await until(everything_is_seen, deadline_s=_SETTLE_S)
         except AssertionError:
             behind = {
-                kind: (len(track.sent_s), {reader: track.reached(reader) for reader in self.tasks})
-                for kind, track in self.counted.items()
+                reader: [(len(track.sent_s), track.reached(reader)) for track in self.counted.of(reader)]
+                for reader in self.readers
             }
             raise AssertionError(
                 f"not every event was counted within {_SETTLE_S:g} s; sent and seen: {behind}"
@@ -129,21 +131,20 @@ class Watch:
 
     async def _published(self) -> int:
         """How many values the KPI topic has taken."""
-        topic, numbers = self._settings.topics.updates, range(self._settings.kafka.partitions)
-        return sum((await end_offsets(self._settings, [TopicPartition(topic, number) for number in numbers])).values())
+        return sum((await end_offsets(self._settings, partitions_of_values(self._settings))).values())
 
 
 @asynccontextmanager
-async def watching(settings: Settings, processes: Processes) -> AsyncIterator[Watch]:
-    """Watch the KPI topic, and what else is read, for the length of a block."""
+async def watching(settings: Settings, processes: Processes, *readers: str) -> AsyncIterator[Watch]:
+    """Watch the KPI topic, and what else is read, for the length of a block; `readers` are those of the topic."""
     sender = await producer(settings, client_id=_OWN)
-    reading = await consumer(settings, client_id=_OWN, assignment=partitions_of_counts(settings))
+    reading = await consumer(settings, client_id=_OWN, assignment=partitions_of_values(settings))
     watch = Watch(settings, processes, sender)
     try:
-        watch.read("kafka", read_topic(reading, watch.counted))
+        watch.read(read_topic(reading, watch.counted), *readers)
         yield watch
     finally:
-        await end(*watch.tasks.values())
+        await end(*watch.tasks)
         await reading.stop()
         await sender.stop()
 
@@ -154,7 +155,7 @@ def _grown(before: Mapping[str, float], after: Mapping[str, float], took_s: floa
 
 
 def _figures(counted: Tracks, reader: str, begin_s: float, end_s: float) -> Figures:
-    found = sorted(latency for track in counted.values() for latency in track.latencies_s(reader, begin_s, end_s))
+    found = sorted(latency for track in counted.of(reader) for latency in track.latencies_s(reader, begin_s, end_s))
     assert found, "no event of a tracked type was sent; measure for longer"
 
     def at(share: float) -> float:
