@@ -41,7 +41,7 @@ def product(kafka: Broker, valkey: RedisServer, topic_prefix: str, tmp_path: Pat
 async def test_after_kills_at_random_times_all_that_was_ever_written_is_the_fold_of_the_log_up_to_its_fence(
     product: Installation,
 ) -> None:
-    history = History(seed=11, count=30_000, days=45)
+    history = History(seed=11, count=12_000, days=20)
     chance = random.Random(history.seed)
     settings = product.settings
     await product.run("topics", "create")
