@@ -20,6 +20,7 @@ from tests.benchmarks.growth.states import RATE
 from tests.benchmarks.growth.table import render_markdown
 from tests.benchmarks.reference import REFERENCE
 from tests.benchmarks.rig import PROJECT
+from tests.benchmarks.tracked import BY_TEAM
 
 PAGE: Final = PROJECT / "deploy" / "capacity.md"
 TEMPLATE: Final = Path(__file__).with_name("capacity.template.md")
@@ -158,11 +159,16 @@ def _answers(figures: Json) -> Iterator[str]:
 def _latency(latency: Json | None) -> str:
     if latency is None:
         return ""
-    lines = ["", "| live events/s | worker's core | idle | Kafka p50 | Kafka p99 |", "|--:|--:|--:|--:|--:|"]
+    lines = [
+        "",
+        "| live events/s | worker's core | idle | KPI topic p50 | p99 | by team p50 | p99 | bare loop p50 | p99 |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for rate in latency["rates"]:
-        kafka, share, idle = rate["latency"]["kafka"], rate["core_share"], rate["idle_core_share"]
-        times = f"{kafka['p50_ms']:,.0f} ms | {kafka['p99_ms']:,.0f} ms"
-        lines.append(f"| {rate['rate']:,g} | {share['worker']:.0%} | {idle['worker']:.1%} | {times} |")
+        readers = (rate["latency"]["kafka"], rate["latency"][BY_TEAM], rate["bare"]["latency"]["kafka"])
+        times = " | ".join(f"{found[name]:,.0f} ms" for found in readers for name in ("p50_ms", "p99_ms"))
+        shares = f"{rate['core_share']['worker']:.0%} | {rate['idle_core_share']['worker']:.1%}"
+        lines.append(f"| {rate['rate']:,g} | {shares} | {times} |")
     return "\n".join([*lines, ""])
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.benchmarks.capacity import FULL, PAGE, TEMPLATE, load, partitions_for, render, workers_for
+from tests.benchmarks.tracked import BY_TEAM
 
 
 def test_the_page_is_what_the_results_make() -> None:
@@ -27,12 +28,13 @@ def test_latencies_are_told_where_they_were_measured() -> None:
     reference, growth, _ = load()
     rate = {
         "rate": 500.0,
-        "latency": {"kafka": {"p50_ms": 123.4, "p99_ms": 567.8}},
+        "latency": {"kafka": {"p50_ms": 123.4, "p99_ms": 567.8}, BY_TEAM: {"p50_ms": 1_234.5, "p99_ms": 2_345.6}},
+        "bare": {"latency": {"kafka": {"p50_ms": 12.3, "p99_ms": 45.6}}},
         "core_share": {"worker": 0.25},
         "idle_core_share": {"worker": 0.01},
     }
     page = render(reference, growth, {"rates": [rate]})
-    assert "| 500 | 25% | 1.0% | 123 ms | 568 ms |" in page
+    assert "| 500 | 25% | 1.0% | 123 ms | 568 ms | 1,234 ms | 2,346 ms | 12 ms | 46 ms |" in page
 
 
 @pytest.mark.parametrize(
