@@ -26,6 +26,7 @@ from tests.faults.scene import SESSION_S, Scene, Truths, resident_mib
 from tests.polling import end
 
 _SAMPLE_S = 1.0
+_TAIL = 4_000
 _STEADY = 3.0
 """Slope of memory, MiB a minute, that is about zero: 30 MiB between two takings of the garbage in ten minutes."""
 _WARMING_UP = 40.0
@@ -149,6 +150,7 @@ async def _sample(worker: Process, samples: list[tuple[float, float]]) -> None:
     """Note minutes since the beginning, and resident MiB."""
     begun_s = time.monotonic()
     while True:
+        assert worker.child.running, f"the worker that nobody ends has ended:\n{worker.log[-_TAIL:]}"
         samples.append(((time.monotonic() - begun_s) / 60, resident_mib(worker)))
         await asyncio.sleep(_SAMPLE_S)
 
