@@ -76,12 +76,21 @@ class Pipeline:
         self._messages: dict[int, Unacknowledged] = {}
         self._durable: dict[int, int] = {}
         self._checkpointing = asyncio.Lock()
+        self._closed = False
         stale_ms = int(settings.pipeline.stale_after)
         self.publishing = Publishing(self.rollups, self.is_behind, stale_ms)
 
     def fail(self, error: BaseException) -> None:
         """Remember why the worker has to stop; the first reason counts."""
         self.failure = self.failure or error
+
+    def close(self) -> None:
+        """Take nothing in and tell nothing any more, so that the last checkpoint does not wait for other work.
+
+        Whoever comes next takes it from the topics: nothing of it is acknowledged.
+        """
+        self._closed = True
+        self.revoke()
 
     # Assignment (see agents.tables.StateKeeper and agents.faust_driver.Positions)
 
@@ -158,7 +167,7 @@ class Pipeline:
             None when it was taken; else the offset to read on from, because messages were skipped.
         """
         fold = self.folds.get(partition)
-        if fold is None:
+        if fold is None or self._closed:
             return None
         frame = _frame_decoder.decode(raw)
         try:
@@ -174,7 +183,7 @@ class Pipeline:
     def take_cells(self, owner: int, offset: int, raw: bytes, event: Any) -> int | None:
         """Take one message of the cells topic; returns as :meth:`take_frame`."""
         rollup = self.rollups.get(owner)
-        if rollup is None:
+        if rollup is None or self._closed:
             return None
         if offset > rollup.position + 1:
             self.gaps += 1

@@ -127,7 +127,7 @@ class Publishing:
                 self._complete.add(owner)
                 continue
             if first:
-                publication = await _completed(publication, rollup, now_ms)
+                publication = await self._completed(publication, rollup, now_ms)
                 if self.revoked or self._rollups.get(owner) is not rollup:  # it was handed over meanwhile
                     continue
             self._begun.add(owner)
@@ -171,18 +171,18 @@ class Publishing:
             return False
         return rollup.quality(now_ms) != "partial" or now_ms - self._assigned_ms[owner] > self._patience_ms
 
+    async def _completed(self, publication: Publication, rollup: Rollup, now_ms: int) -> Publication:
+        """Return the whole of an owner's first publication, of which this is the first part.
 
-async def _completed(publication: Publication, rollup: Rollup, now_ms: int) -> Publication:
-    """Return the whole of an owner's first publication, of which this is the first part.
-
-    It takes the place of all that a view holds of this owner, so it must not go out in parts. It is computed in parts
-    all the same, for the loop to go on in between; what changes meanwhile comes with the later ones.
-    """
-    values = {value.key: value for value in publication.values}
-    while rollup.has_more:
-        await asyncio.sleep(0)
-        more = rollup.publication(now_ms, most_values=_MOST_BEHIND)
-        if more is not None:
-            publication = more
-            values.update((value.key, value) for value in more.values)
-    return msgspec.structs.replace(publication, values=list(values.values()), complete=True)
+        It takes the place of all that a view holds of this owner, so it must not go out in parts. It is computed in
+        parts all the same, for the loop to go on in between; what changes meanwhile comes with the later ones. Half of
+        it comes back where it must not be told any more.
+        """
+        values = {value.key: value for value in publication.values}
+        while rollup.has_more and not self.revoked:
+            await asyncio.sleep(0)
+            more = rollup.publication(now_ms, most_values=_MOST_BEHIND)
+            if more is not None:
+                publication = more
+                values.update((value.key, value) for value in more.values)
+        return msgspec.structs.replace(publication, values=list(values.values()), complete=True)

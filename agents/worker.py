@@ -264,6 +264,7 @@ class Worker:
         parts = self._parts
         if parts is not None:
             failed = self._failure() is not None
+            parts.pipeline.close()
             await parts.intake.stop()
             if not failed and parts.app.started:
                 await parts.pipeline.checkpoint()

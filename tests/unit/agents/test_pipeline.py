@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 from unittest.mock import AsyncMock, Mock
@@ -84,6 +85,25 @@ async def test_an_emission_does_not_overtake_that_of_a_checkpoint() -> None:
     checkpoint.cancel()
     await asyncio.wait({checkpoint})
     assert slow.fences == [0, 1]
+
+
+@pytest.mark.asyncio
+async def test_once_closed_nothing_is_folded_taken_or_told_but_what_was_folded_can_be_made_durable() -> None:
+    pure = PurePipeline(settings_from({"kafka": {"partitions": 1}}), partitions=1, frame_events=1)
+    pure.send([_call(0), _call(1)])
+    pipeline = under_way(leads(0, "", "rep=r1"))
+    fold = pipeline.folds[0] = pure.new_fold(0)
+    pipeline._frames[0], pipeline._messages[0] = deque(), deque()
+    first, second, *_ = pure.logs[0]
+    pipeline.take_frame(0, 0, first, None)
+    pipeline.close()
+    pipeline.take_frame(0, 1, second, None)
+    pipeline.take_cells(0, 7, msgspec.msgpack.encode([leads(1, "rep=r1")]), None)
+    assert fold.fence == 0
+    assert pipeline.rollups[0].position == -1
+    assert [only async for only in pipeline.publishing.publications(global_only=False)] == []
+    assert [offset for offset, _ in pipeline._frames[0]] == [0]
+    assert fold.checkpoint().fence == 0
 
 
 def leads(fence: int, *dims: str) -> CellsMessage:
