@@ -37,11 +37,18 @@ class _Message(NamedTuple):
 
 
 class _Epoch(NamedTuple):
-    """An owner's producer, in which assignment it was connected, and when."""
+    """An owner's producer, in which assignment it was connected, when, and what it is about to send."""
 
     producer: AIOKafkaProducer
     assignment: int
     since_s: float
+    sending: set[asyncio.Future[Any]]
+
+    async def close(self) -> None:
+        """Close the producer, once it has sent what it was given: one that is closed before would never answer."""
+        if self.sending:
+            await asyncio.wait(self.sending)
+        await self.producer.stop()
 
 
 class KpiTopics:
@@ -116,14 +123,17 @@ class KpiTopics:
             key = value.key.encode()
             message = _Message(key, value.payload, self._headers(value, key))
             by_partition.setdefault(crc32(key) % self._partitions, []).append(message)
-        try:
-            await asyncio.gather(
-                *(
-                    self._send(epoch.producer, topic, partition, messages)
-                    for topic in self._topics
-                    for partition, messages in by_partition.items()
-                )
+        sending = asyncio.gather(
+            *(
+                self._send(epoch.producer, topic, partition, messages)
+                for topic in self._topics
+                for partition, messages in by_partition.items()
             )
+        )
+        epoch.sending.add(sending)
+        sending.add_done_callback(epoch.sending.discard)
+        try:
+            await sending
         except ProducerFenced:
             await self._refused(owner, epoch)
             return False
@@ -144,13 +154,13 @@ class KpiTopics:
         name = f"{self._settings.app.id}-kpi-{owner}"
         assignment = self._assignment
         client = await producer(self._settings, client_id=name, fence=name)
-        self._epochs[owner] = _Epoch(client, assignment, time.monotonic())
+        self._epochs[owner] = _Epoch(client, assignment, time.monotonic(), set())
 
     def _end(self, owner: int) -> None:
         """Close an owner's producer, without waiting for a broker that may be away."""
         epoch = self._epochs.pop(owner, None)
         if epoch is not None:
-            closing = asyncio.ensure_future(epoch.producer.stop())
+            closing = asyncio.ensure_future(epoch.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import orjson
@@ -110,3 +111,24 @@ async def test_an_epoch_is_renewed_before_kafka_forgets_it(
         assert await topics.publish([saying(1)]) == []
         assert await topics.publish([saying(2)]) == []
     assert all(each == [1, 2] for each in (await told(settings, settings.topics.updates)).values())
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+@pytest.mark.parametrize("turns", range(6))
+async def test_an_owner_that_goes_while_it_is_spoken_for_lets_its_last_values_be_sent_or_refused(
+    two: tuple[KpiTopics, KpiTopics], turns: int, *, is_back: bool
+) -> None:
+    topics, _ = two
+    await topics.assign({OWNER}, [OWNER])
+    publishing = asyncio.ensure_future(topics.publish([saying(1)]))
+    for _ in range(turns):  # it goes before, while and after its producer is given values
+        await asyncio.sleep(0)
+    if is_back:
+        await topics.assign({OWNER}, [OWNER])
+    else:
+        await topics.assign(set(), [])
+    async with asyncio.timeout(20):
+        assert await publishing in ([], [OWNER])
+    assert await topics.publish([saying(2)]) == ([] if is_back else [OWNER])
+    await topics.assign({OWNER}, [OWNER])
+    assert await topics.publish([saying(3)]) == []
