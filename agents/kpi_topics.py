@@ -1,8 +1,8 @@
 """KPI values to the KPI topics: every change to one, the last value per series to the other (CloudEvents, binary).
 
-Every owner of series has a producer of its own, connected anew by whoever gets the owner assigned. From its first
-publication on, which reaches every partition that the owner writes to, Kafka refuses what a former owner's producer
-still sends: a worker that was frozen, or cut off with its last values on the way, cannot make versions fall.
+Every owner of series has a partition of both topics, and a producer of its own, connected anew by whoever gets the
+owner assigned. From its first value on, Kafka refuses what a former owner's producer still sends: a worker that was
+frozen, or cut off with its last values on the way, cannot make versions fall.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
-from zlib import crc32
 
 from agents.kafka import AIOKafkaProducer, ProducerFenced, producer
 from agents.patience import patiently
@@ -61,7 +60,6 @@ class KpiTopics:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._topics = (settings.topics.updates, settings.topics.latest)
-        self._partitions = settings.kafka.partitions
         self._epochs: dict[int, _Epoch] = {}
         self._assignment = 0
         self._closing: set[asyncio.Task[None]] = set()
@@ -118,18 +116,8 @@ class KpiTopics:
         if time.monotonic() - epoch.since_s > _RENEW_S:
             await patiently(lambda: self._begin(owner))
             epoch = self._epochs[owner]
-        by_partition: dict[int, list[_Message]] = {}
-        for value in publication.values:
-            key = value.key.encode()
-            message = _Message(key, value.payload, self._headers(value, key))
-            by_partition.setdefault(crc32(key) % self._partitions, []).append(message)
-        sending = asyncio.gather(
-            *(
-                self._send(epoch.producer, topic, partition, messages)
-                for topic in self._topics
-                for partition, messages in by_partition.items()
-            )
-        )
+        messages = [self._message(value) for value in publication.values]
+        sending = asyncio.gather(*(self._send(epoch.producer, topic, owner, messages) for topic in self._topics))
         epoch.sending.add(sending)
         sending.add_done_callback(epoch.sending.discard)
         try:
@@ -176,11 +164,12 @@ class KpiTopics:
         acknowledged.append(await client.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*acknowledged)
 
-    def _headers(self, value: Published, key: bytes) -> Headers:
-        kpi = value.value
-        return [
+    def _message(self, value: Published) -> _Message:
+        key, kpi = value.key.encode(), value.value
+        headers = [
             *self._same,
             ("ce_id", f"{value.key}@{kpi.window_end}@{kpi.revision}".encode()),
             ("ce_subject", key),
             ("ce_time", kpi.emitted_at.encode()),
         ]
+        return _Message(key, value.payload, headers)

@@ -227,7 +227,7 @@ def _wrong_counts(settings: Settings, specs: Iterable[TopicSpec], present: Mappi
             wrong.setdefault(present[spec.name], []).append(spec.name)
     return [
         f"partitions of {', '.join(names)}: found {count}, kafka.partitions is {settings.kafka.partitions}, and these"
-        " are read together; change the setting back, or use a new app.id and topic names"
+        " go together; change the setting back, or use a new app.id and topic names"
         for count, names in sorted(wrong.items())
     ]
 

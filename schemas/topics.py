@@ -40,7 +40,7 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TopicSpec(msgspec.Struct, frozen=True):
     """A topic as it must exist: partitions and broker-side settings.
 
-    ``aligned`` topics are read together, so all must have as many partitions as the log.
+    ``aligned`` topics are read together or have a partition for each owner, so all must have as many as the log.
     """
 
     name: str
@@ -94,8 +94,8 @@ def all_topics(
     kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
     return (
         *(TopicSpec(name, source_partitions, kept) for name in topics.sources().values()),
-        TopicSpec(topics.updates, partitions, week),
-        TopicSpec(topics.latest, partitions, _COMPACTED | {"min.compaction.lag.ms": "0"}),
+        TopicSpec(topics.updates, partitions, week, aligned=True),
+        TopicSpec(topics.latest, partitions, _COMPACTED | {"min.compaction.lag.ms": "0"}, aligned=True),
         TopicSpec(topics.alerts, 1, week),
         TopicSpec(topics.moments, 1, _COMPACTED),
         TopicSpec(topics.restatements, partitions, kept),

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
-from zlib import crc32
 
 import orjson
 import pytest
@@ -15,6 +14,7 @@ from redis.asyncio import Redis
 
 from agents.brokers import Broker, RedisServer
 from agents.kafka import AIOKafkaProducer, TopicPartition, consumer, producer
+from agents.recovery import owner_of
 from tests.e2e.bad_messages import won, written
 from tests.e2e.product import Installation, Process, installed
 from tests.e2e.surfaces import Payloads, from_latest, from_redis
@@ -64,9 +64,7 @@ class Flow:
 
     async def count(self) -> None:
         """Read the KPI topic until cancelled."""
-        partition = TopicPartition(
-            self._settings.topics.updates, crc32(_KEY.encode()) % self._settings.kafka.partitions
-        )
+        partition = TopicPartition(self._settings.topics.updates, owner_of("", self._settings.kafka.partitions))
         reader = await consumer(self._settings, client_id="test", assignment=[partition])
         try:
             while True:

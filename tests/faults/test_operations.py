@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from zlib import crc32
 
 import orjson
 import pytest
 
 from agents.brokers import Broker, RedisServer
 from agents.kafka import AIOKafkaProducer, TopicPartition, admin, consumer, producer
+from agents.recovery import owner_of
 from agents.topics import create_topics
 from schemas.settings import Settings
 from schemas.topics import changelog_topic
@@ -114,7 +114,7 @@ class LiveSales:
 
     async def read(self) -> None:
         """Read the KPI topic until cancelled."""
-        number = crc32(_KEY.encode()) % self._settings.kafka.partitions
+        number = owner_of("", self._settings.kafka.partitions)
         reader = await consumer(
             self._settings, client_id="test", assignment=[TopicPartition(self._settings.topics.updates, number)]
         )
