@@ -22,6 +22,7 @@ from streams.time import iso
 
 _decoder: Final = msgspec.msgpack.Decoder(Generation)
 _encoder: Final = msgspec.msgpack.Encoder()
+_FETCH_WAIT_MS: Final = 1_000  # hardly anything ever comes
 
 
 class StateNames(NamedTuple):
@@ -121,8 +122,12 @@ class GenerationWatch:
     async def look(self) -> None:
         """Read what came since the last look."""
         if self._reader is None:
-            client_id = f"{self._settings.app.id}-generations"
-            self._reader = await consumer(self._settings, client_id=client_id, assignment=[_partition(self._settings)])
+            self._reader = await consumer(
+                self._settings,
+                client_id=f"{self._settings.app.id}-generations",
+                assignment=[_partition(self._settings)],
+                fetch_max_wait_ms=_FETCH_WAIT_MS,
+            )
         for records in (await self._reader.getmany(timeout_ms=20)).values():
             for record in records:
                 self.superseded |= _decoder.decode(record.value).number > self._number

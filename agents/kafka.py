@@ -133,7 +133,7 @@ async def producer(
         acks="all",
         enable_idempotence=is_idempotent,
         transactional_id=fence if is_idempotent else None,
-        linger_ms=5,
+        linger_ms=0,  # what goes together is handed over in one act, and more gathers while a request is on its way
         max_batch_size=256 * 1024,
         max_request_size=MAX_REQUEST_BYTES,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,

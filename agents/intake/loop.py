@@ -227,7 +227,7 @@ class Intake:
             partition, offset = next(iter(error.args[0].items()))
             found = f"offset {offset} is next to be read, and it is not there any more"
             raise not_where_it_was(partition.topic, partition.partition, found) from None
-        adapt_fetch_wait(client, sum(map(len, records.values())))
+        adapt_fetch_wait(client, sum(map(len, records.values())), self._settings.intake.pace)
         self._waited_s += min(time.monotonic() - began, _POLL_MS / 1000)
         return records, positions
 

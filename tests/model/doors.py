@@ -46,7 +46,7 @@ class Doors:
         patch.setattr("agents.intake.loop.time", self._clock)
         patch.setattr("agents.intake.loop.producer", self.producer)
         patch.setattr("agents.intake.loop.consumer", self.consumer)
-        patch.setattr("agents.intake.loop.adapt_fetch_wait", lambda _client, _records: None)  # nobody waits here
+        patch.setattr("agents.intake.loop.adapt_fetch_wait", lambda *_: None)  # nobody waits here
         patch.setattr("agents.intake.start.committed_offsets", self.committed_offsets)
         patch.setattr("agents.intake.coverage.generation_number", self.generation_number)
 
