@@ -21,6 +21,8 @@ from schemas.topics import TABLES
 
 _LOG: Final = logging.getLogger(__name__)
 _SEEK_AGAIN_S: Final = 5.0
+_TURN_S: Final = 0.005
+"""How long an agent may go from message to message before others have their turn."""
 
 Take = Callable[[int, int, bytes, Any], int | None]
 """Partition, offset, message, event -> None when taken, else the offset to read on from."""
@@ -83,8 +85,9 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
 
     async def agent(stream: Any) -> None:
         seeking: dict[TP, tuple[int, float]] = {}
+        spent_s = 0.0
         async for event in stream.noack().events():
-            message = event.message
+            message, began_s = event.message, time.monotonic()
             try:
                 wanted = take(message.partition, message.offset, message.value, event)
                 if wanted is not None:
@@ -94,6 +97,10 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
                 _LOG.exception("%s: %s[%d] offset %d", name, message.topic, message.partition, message.offset)
                 pipeline.fail(error)
                 await asyncio.Event().wait()
+            spent_s += time.monotonic() - began_s
+            if spent_s > _TURN_S:
+                spent_s = 0.0
+                await asyncio.sleep(0)
 
     app.agent(_raw_topic(app, topic, settings), name=f"{app.conf.id}.{name}")(agent)
 

@@ -6,13 +6,16 @@ Source: faust-streaming 0.15.3, ``transport/drivers/aiokafka.py`` and ``transpor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import types
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode.services import Service, WaitResults
 from mode.threads import WorkerThread
 
 from agents.fetch_wait import BUSY_MS, adapt_fetch_wait
@@ -64,7 +67,40 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return records
 
 
-class Consumer(driver.Consumer):
+@types.coroutine
+def _resumed(work: Coroutine[Any, Any, Any], awaited: Any) -> Generator[Any, Any, Any]:
+    """Go on with a coroutine that waits for something already."""
+    while True:
+        try:
+            answer = yield awaited
+        except BaseException as error:  # noqa: BLE001  whatever is thrown in is for the work to deal with
+            go_on: Callable[[], Any] = partial(work.throw, error)
+        else:
+            go_on = partial(work.send, answer)
+        try:
+            awaited = go_on()
+        except StopIteration as done:
+            return done.value
+
+
+class HandsOver(Service):
+    """What a consumer hands messages over with."""
+
+    async def wait_first(self, *coros: Any, **options: Any) -> WaitResults:
+        """Hand a message over at once where there is room for it: Faust makes four tasks to wait for that."""
+        work, *others = coros
+        awaited, waits = None, False
+        try:
+            awaited, waits = work.send(None), True
+        except StopIteration as done:
+            return WaitResults([work], [done.value], stopped=False)
+        finally:
+            for other in () if waits else others:
+                other.close()
+        return await super().wait_first(asyncio.ensure_future(_resumed(work, awaited)), *others, **options)
+
+
+class Consumer(HandsOver, driver.Consumer):
     """Reads on behind what is folded, not behind what is committed.
 
     Faust resumes partitions before it seeks, so messages that were fetched in between are lost; and a partition without

@@ -13,7 +13,7 @@ import streams
 
 _FOREIGN = ("faust", "mode", "aiokafka")
 _NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make"}
-_MADE_BY_MODE = {"_abc_impl", "logger"}  # in every class
+_MADE_BY_MODE = {"_abc_impl", "_tasks", "logger"}  # in every class
 _STANDARD = {"_exit"}  # of os
 
 

@@ -65,6 +65,7 @@ def test_what_is_overridden_or_called_has_the_expected_parameters(
 OVERRIDDEN = {
     "agents.faust_driver._Thread": {"stop"},
     "agents.faust_driver.ConsumerThread": {"Worker", "stop", "_create_worker_consumer", "_fetch_records"},
+    "agents.faust_driver.HandsOver": {"wait_first"},
     "agents.faust_driver.Consumer": {
         "_new_consumer_thread",
         "perform_seek",
@@ -78,7 +79,7 @@ OVERRIDDEN = {
 }
 """All that is put in the place of theirs; each has its test in here."""
 
-PRIVATE = {"_fetch_max_wait_ms", "_fetcher", "_committed_offset", "_thread", "_txn_manager"}
+PRIVATE = {"_fetch_max_wait_ms", "_fetch_min_bytes", "_fetcher", "_committed_offset", "_thread", "_txn_manager"}
 """All private attributes of theirs; each has its test in here."""
 
 
@@ -140,7 +141,8 @@ def test_the_fetch_wait_is_an_attribute_of_the_consumer() -> None:
 
 def test_the_fetch_wait_of_a_running_consumer_is_that_of_its_fetcher_which_every_request_takes_from_it() -> None:
     assert "self._fetcher = Fetcher(" in _source(aiokafka.AIOKafkaConsumer)
-    assert "FetchRequest(\n                self._fetch_max_wait_ms," in _source(fetcher.Fetcher._get_actions_per_node)
+    wait_and_bytes = "FetchRequest(\n                self._fetch_max_wait_ms,\n                self._fetch_min_bytes,"
+    assert wait_and_bytes in _source(fetcher.Fetcher._get_actions_per_node)
     assert "self._fetch_records," in _source(driver.AIOKafkaConsumerThread.getmany)
 
 
