@@ -11,6 +11,8 @@ from typing import Any, Final
 
 _RARER: Final = 4  # so emissions are at most 8 s apart: sooner than values are called stale
 """How much rarer acts get while there is much to catch up with: what they would show is old anyway."""
+_WEIGHT: Final = 0.2
+"""Of the last act, in what acts take on average: one dear act among many cheap ones must not hold up the next."""
 _LOOK_S: Final = 0.1
 _SETTLE_S: Final = 0.5
 """How long after the end of catching up an act comes: what came last is part of it, and does not wait for the next."""
@@ -38,10 +40,11 @@ async def on_change(
         act: What to do.
         interval_s: Least time between the starts of two acts.
         idle_s: Longest time without one.
-        share: Greatest share of a core it may take while more comes in; the more it takes, the rarer it is, down to
-            once in ``2 * idle_s``. What others do while it waits is not counted.
+        share: Greatest share of a core it may take on average while more comes in; the more it takes, the rarer it is,
+            down to once in ``2 * idle_s``. What others do while it waits is not counted.
         behind: While it says so, a fourth of the share has to do, and acts may be four times as rare.
     """
+    usual: float | None = None
     while True:
         try:
             async with asyncio.timeout(idle_s):
@@ -52,8 +55,9 @@ async def on_change(
         started = time.monotonic()
         took_cpu = await metered(act())
         took = time.monotonic() - started
-        await asyncio.sleep(max(interval_s - took, min(took_cpu / share - took, 2 * idle_s)))
-        await _while(behind, started + _RARER * min(took_cpu / share, 2 * idle_s))
+        usual = took_cpu if usual is None else usual + _WEIGHT * (took_cpu - usual)
+        await asyncio.sleep(max(interval_s - took, min(usual / share - took, 2 * idle_s)))
+        await _while(behind, started + _RARER * min(usual / share, 2 * idle_s))
 
 
 @types.coroutine
