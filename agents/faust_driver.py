@@ -88,6 +88,8 @@ class HandsOver(Service):
 
     async def wait_first(self, *coros: Any, **options: Any) -> WaitResults:
         """Hand a message over at once where there is room for it: Faust makes four tasks to wait for that."""
+        if self.should_stop or not all(map(asyncio.iscoroutine, coros)):
+            return await super().wait_first(*coros, **options)
         work, *others = coros
         awaited, waits = None, False
         try:

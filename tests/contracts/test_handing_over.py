@@ -7,6 +7,7 @@ import inspect
 
 import pytest
 from faust.transport import consumer as faust_consumer
+from mode.utils.locks import Event
 
 from agents.faust_driver import Consumer, HandsOver
 
@@ -92,3 +93,19 @@ async def test_what_fails_fails_for_who_handed_it_over(
 
     with pytest.raises(ValueError, match="no message"):
         await service.wait_first(take(), suspended.wait())
+
+
+async def test_an_event_is_waited_for_as_ever(service: HandsOver) -> None:
+    resumed = Event()
+    waiting = asyncio.ensure_future(service.wait(resumed))
+    await asyncio.sleep(0)
+    resumed.set()
+    assert (await waiting).stopped is False
+
+
+async def test_who_has_stopped_hands_nothing_over(service: HandsOver, suspended: asyncio.Event) -> None:
+    async def take() -> None:
+        await suspended.wait()
+
+    await service.stop()
+    assert (await service.wait_first(take(), suspended.wait())).stopped is True
