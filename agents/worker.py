@@ -15,6 +15,7 @@ from aiohttp import web
 from agents.alerting import Alerting
 from agents.cadence import every, on_change
 from agents.emission import wall_ms
+from agents.ending import end
 from agents.faust_app import build_app
 from agents.faust_driver import App
 from agents.generations import GenerationWatch, StateNames, begin, generation_number, remarks, state_names
@@ -271,8 +272,7 @@ class Worker:
                 await parts.app.consumer.commit()
             await parts.app.stop()
             if self._view is not None:
-                self._view.cancel()
-                await asyncio.wait({self._view})
+                await end(self._view)
             await parts.redis.close()
             await parts.kpi_topics.stop()
         if self._watch is not None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from agents.ending import end
 from agents.wall.moments import RecentMoments
 from schemas.errors import UnavailableError
 from streams.redis_view import Freshness, Query, RedisReader, Update, entry_order
@@ -115,8 +116,7 @@ class Hub:
             self._subscribers.discard(subscriber)
             if not self._subscribers and self._pump_task is not None:
                 task, self._pump_task = self._pump_task, None
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await end(task)
 
     async def _pump(self) -> None:
         listening = asyncio.create_task(self._listen(), name="wall-hub-listen")
@@ -134,8 +134,7 @@ class Hub:
                 except TimeoutError:
                     pass  # how fresh the values are changes by itself
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end(listening)
 
     async def _listen(self) -> None:
         async for _ in self._reader.changes():
