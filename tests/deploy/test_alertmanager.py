@@ -58,14 +58,11 @@ def test_who_is_told(amtool: str, labels: str, receiver: str) -> None:
 def test_old_values_hold_back_what_they_say_of_sales(alertmanager: str) -> None:
     everything = [{"alertname": rule["alert"], **rule["labels"]} for rule in rules()]
     post(alertmanager, [labels for labels in everything if labels["alertname"] != "KpiAbsent"])
-    silent = inhibited(alertmanager, len(everything) - 1)
-    assert {name for name, scope in silent} == {
-        "ConversionDropped",
-        "ConversionLow",
-        "TrafficDropped",
-        "WatermarkStalled",
-        "CatchingUp",
-    }
+    expected = {"ConversionDropped", "ConversionLow", "TrafficDropped", "WatermarkStalled", "CatchingUp"}
+    silent, until = inhibited(alertmanager, len(everything) - 1), time.monotonic() + 20
+    while {name for name, _ in silent} != expected and time.monotonic() < until:
+        silent = inhibited(alertmanager, len(everything) - 1)  # one may be judged before what holds it back is there
+    assert {name for name, _ in silent} == expected
     assert ("ConversionDropped", "global") in silent
 
 
