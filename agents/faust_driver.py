@@ -97,8 +97,9 @@ class HandsOver(Service):
         except StopIteration as done:
             return WaitResults([work], [done.value], stopped=False)
         finally:
-            for other in () if waits else others:
-                other.close()
+            if not waits:
+                for other in others:
+                    other.close()
         return await super().wait_first(asyncio.ensure_future(_resumed(work, awaited)), *others, **options)
 
 

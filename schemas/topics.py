@@ -86,7 +86,8 @@ def all_topics(
     Args:
         topics: Their names.
         app_id: Prefix of the changelogs.
-        partitions: Partitions of the log, the cells topic and every changelog (they are read together).
+        partitions: Partitions of the log, the cells topic and every changelog (they are read together), and of the KPI
+            topics (each owner has one).
         source_partitions: Partitions for source topics that do not exist yet; existing ones may have any number.
         generation: The generation of state that is in force.
     """

@@ -182,7 +182,8 @@ class Intake:
             if time.monotonic() >= self._commit_due:
                 await self._commit()
         if sum(len(frame.rows) for _, frame in frames) < self._settings.intake.frame_events:
-            # Tiny frames times P partitions would be all the work: let some events gather.
+            # Tiny frames times P partitions would be all the work. One broker lets events gather; of several, each
+            # answers when it has waited, so that the pace has to be kept here.
             await asyncio.sleep(max(0.0, began + self._settings.intake.pace / 1000 - time.monotonic()))
 
     async def _adopt(self, generation: int) -> bool:

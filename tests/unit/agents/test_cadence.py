@@ -99,6 +99,21 @@ async def test_an_act_that_takes_long_is_rarer() -> None:
 
 
 @pytest.mark.asyncio
+async def test_one_dear_act_among_cheap_ones_does_not_hold_up_the_next() -> None:
+    changed, cheap, dear = asyncio.Event(), Acts(), Acts(work_s=0.2)
+
+    async def act() -> None:
+        await (dear if len(cheap.times) == 5 and not dear.times else cheap)()
+        changed.set()
+
+    async with running(on_change(changed, act, 0, LONG_S, 0.1)):
+        changed.set()
+        times = await cheap.reached(6)
+    assert len(dear.times) == 1
+    assert times[5] - dear.times[0] < 1.0, "by itself it would hold it up for two seconds"
+
+
+@pytest.mark.asyncio
 async def test_while_there_is_much_to_catch_up_with_acts_are_rarer() -> None:
     changed, acts = asyncio.Event(), Acts(work_s=0.05)
     async with running(on_change(changed, acts, 0, LONG_S, 0.5, lambda: True)):

@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 
+from agents import ending
 from agents.ending import end
 
 pytestmark = pytest.mark.asyncio
 
 
-async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
+async def test_a_task_that_loses_a_cancellation_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending, "_AGAIN_S", 0.01)
     lost = asyncio.Event()
 
     async def go_on() -> None:
@@ -57,10 +59,10 @@ async def test_who_is_cancelled_while_it_ends_a_task_waits_for_it() -> None:
 
     task = asyncio.create_task(clear_up())
     await asyncio.sleep(0)
-    ending = asyncio.create_task(end(task))
+    ends = asyncio.create_task(end(task))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    ending.cancel()
-    await asyncio.wait({ending})
+    ends.cancel()
+    await asyncio.wait({ends})
     assert cleared.is_set()
     assert task.done()
