@@ -14,7 +14,7 @@ from schemas.errors import StateError
 from schemas.generations import VERSIONS
 from schemas.kpi import Quality
 from schemas.restatements import Restatement
-from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
+from schemas.windows import RESOLUTIONS, RETENTION_MS
 from schemas.wire import STATE_VERSION, CellsMessage, pack
 from streams.history import History
 from streams.plan import Plan
@@ -31,14 +31,14 @@ from streams.rollup.trends import Trend, Trends
 from streams.rollup.upstream import RollupRules, Upstream
 from streams.rollup.valuation import CLASSES, Valuation
 from streams.rollup.values import compile_kpis
-from streams.rollup.worklist import EVERY_WINDOW, Worklist
+from streams.rollup.windows import Windows
+from streams.rollup.worklist import Worklist
 from streams.time import Calendar, iso
 from streams.worktime import WorkTime
 
 __all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
 
 _ALL: Final = RESOLUTIONS.index("all")
-_ALL_TIME: Final = WINDOWS.index("all")
 
 
 class Rollup:
@@ -71,22 +71,21 @@ class Rollup:
         self.position = -1
         self._version_base = generation * VERSIONS
         self.series: dict[str, Series] = {}
-        self._timeline = Timeline(calendar)
+        timeline = Timeline(calendar)
         kpis = compile_kpis(plan, rules)
         self._goals: GoalSeries | None = None
         if has_global:
             goals = Goals(plan, rules, kpis, calendar, worktime or WorkTime(calendar))
             self._goals = GoalSeries(goals, rules.currency, self._version_base)
-        self._valuation = Valuation(kpis, self._timeline, self.series, self._goals, self._version_base)
+        self._valuation = Valuation(kpis, timeline, self.series, self._goals, self._version_base)
         self._restater = Restater(kpis, calendar)
         self._trends = Trends(kpis, calendar, trends)
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
-        self._changed: dict[str, None] = {}
         self._worklist = Worklist(rules.broken_down_every_ms)
-        self._expired_ms = 0
+        self._windows = Windows(self.series, timeline, self._worklist, self._valuation)
         if has_global:
-            self._series("")
+            self._windows.series_of("")
 
     def recover(self, records: Mapping[bytes, bytes], repair: Iterable[bytes], topic_start: int) -> None:
         """Take over the changelog's records, each the one of the highest fence of its key.
@@ -158,7 +157,7 @@ class Rollup:
         if now_ms is None:
             return None
         quality = self.quality(wall_ms)
-        self._advance(now_ms)
+        self._windows.advance(now_ms)
         everything = chain(self.series, (CLASSES,) if "" in self.series else ())
         self._worklist.note_quality(quality, everything, complete=complete)
         watermark_ms = self.watermark_ms(wall_ms)
@@ -189,7 +188,7 @@ class Rollup:
     @property
     def global_waits(self) -> bool:
         """Whether something changed that the global series has not said yet."""
-        return "" in self._changed or self._worklist.has_global
+        return self._windows.global_changed or self._worklist.has_global
 
     @property
     def has_more(self) -> bool:
@@ -203,7 +202,9 @@ class Rollup:
 
     def checkpoint(self) -> tuple[int, list[tuple[bytes, bytes | None]], tuple[bytes, bytes]]:
         """Return the position, the changelog records of what changed, and the marker to write after them."""
-        self._expire()
+        passed_ms = self._windows.drop_expired()
+        if passed_ms is not None:
+            self._cells.drop_expired(passed_ms)
         marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restater.told)
         records = self._cells.take_unsaved(self.position)
         goals = self._goals.unsaved() if self._goals is not None else None
@@ -231,89 +232,22 @@ class Rollup:
 
     def _restore(self, key: BlockKey, block: Block) -> None:
         """Add a block of one log partition to its series."""
-        series = self._series(key.dims)
+        series = self._windows.series_of(key.dims)
         if key.resolution == _ALL:
             series.revisions[key.partition] = block[0][0]
         if self._goals is not None and series.grouping == GROUPING:
             for _, sums in block.values():
                 self._goals.pass_by(key.dims, sums)
         series.restore(key.resolution, ((start_ms, sums) for start_ms, (_, sums) in block.items()))
-        self._changed[key.dims] = None
+        self._windows.note(key.dims)
 
     def _grow(self, partition: int, dims: str, changes: Iterable[Change]) -> None:
         """Add what cells of one log partition grew by to their series."""
-        series = self._series(dims)
+        series = self._windows.series_of(dims)
         for change in changes:
             series.change(change)
             if self._goals is not None and series.grouping == GROUPING:
                 self._goals.pass_by(dims, change.delta)
             if change.resolution == _ALL:
                 series.revisions[partition] = change.fence
-        self._changed[dims] = None
-
-    def _series(self, dims: str) -> Series:
-        series = self.series.get(dims)
-        if series is None:
-            series = self.series[dims] = Series(dims)
-            self._worklist.move(dims, EVERY_WINDOW)
-            if not dims:
-                self._worklist.move(CLASSES, EVERY_WINDOW)
-        return series
-
-    def _advance(self, now_ms: int) -> None:
-        """Add what changed to the windows, then move them on."""
-        anew = self._settle(moving=self._timeline.moves_at(now_ms))
-        moves = self._timeline.advance(now_ms)
-        if moves:
-            moved = self._timeline.moved_windows(moves)
-            for dims, series in self.series.items():
-                if dims in anew:
-                    series.sum_anew(self._timeline)
-                else:
-                    series.move(moves)
-                self._worklist.move(dims, moved)
-                if series.grouping in self._valuation.of_the_present:
-                    for window in EVERY_WINDOW:
-                        self._worklist.change(dims, window, ("now_s",))
-            if "" in self.series:
-                self._worklist.move(CLASSES, moved)
-
-    def _settle(self, *, moving: bool) -> set[str]:
-        """Add what changed to the windows as they stand; returns the series whose windows are to be summed anew."""
-        anew: set[str] = set()
-        for dims in self._changed:
-            series = self.series[dims]
-            if moving and series.is_mostly_new:
-                anew.add(dims)
-                changed = series.forget_changes()
-            else:
-                changed = series.settle(self._timeline)
-            for window, measures in changed.items():
-                self._note_changed(dims, window, measures)
-                if window == _ALL_TIME:
-                    # What stands at a window's end is a total: a change from before all windows changes it as well.
-                    of_totals = measures & self._valuation.of_totals
-                    for each in EVERY_WINDOW:
-                        self._note_changed(dims, each, of_totals)
-        self._changed = {}
-        return anew
-
-    def _note_changed(self, dims: str, window: int, names: set[str]) -> None:
-        if names:
-            self._worklist.change(dims, window, names)
-        if not dims and not names.isdisjoint(self._valuation.of_classes):
-            self._worklist.change(CLASSES, window, names)
-
-    def _expire(self) -> None:
-        """Drop cells that no window reaches any more, an hour at a time.
-
-        Behind the windows as they stand, not behind the newest event: what they moved past is still to be taken off.
-        """
-        reached = self._timeline.end_ms
-        if reached is None or reached < self._expired_ms + HOUR_MS:
-            return
-        self._expired_ms = reached
-        self._cells.drop_expired(reached)
-        for index, resolution in enumerate(RESOLUTIONS[:_ALL]):
-            for series in self.series.values():
-                series.drop_before(index, reached - RETENTION_MS[resolution])
+        self._windows.note(dims)

@@ -158,7 +158,8 @@ async def test_topics_that_are_read_together_must_have_one_partition_count(kafka
     await create_topics(settings)
     other = settings_for(kafka, topic_prefix, kafka={"partitions": 4})
     (problem,) = await check_topics(other)
-    assert f"{topic_prefix}log, {topic_prefix}cells" in problem
+    assert f"{topic_prefix}log, {topic_prefix}cells" in problem  # read together
+    assert settings.topics.updates in problem and settings.topics.latest in problem  # a partition for each owner
     assert "found 3, kafka.partitions is 4" in problem
     with pytest.raises(UsageError, match=r"found 3, kafka\.partitions is 4"):
         await create_topics(other)

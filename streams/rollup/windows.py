@@ -1,0 +1,114 @@
+"""An owner's series on their way to the present: what changed of them is added, then time moves their windows on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
+from streams.rollup.series import Series
+from streams.rollup.timeline import Timeline
+from streams.rollup.valuation import CLASSES, Valuation
+from streams.rollup.worklist import EVERY_WINDOW, Worklist
+
+_ALL_TIME: Final = WINDOWS.index("all")
+_EXPIRING: Final = tuple(enumerate(RESOLUTIONS[: RESOLUTIONS.index("all")]))
+
+
+class Windows:
+    """Brings all series of an owner to one time, and puts on the worklist what is to be computed for that.
+
+    Args:
+        series: The series by dimension key; new ones are added.
+        timeline: The windows at present.
+        worklist: Gets what changed.
+        valuation: Knows which measures matter beyond their own window.
+    """
+
+    def __init__(self, series: dict[str, Series], timeline: Timeline, worklist: Worklist, valuation: Valuation) -> None:
+        self._series = series
+        self._timeline = timeline
+        self._worklist = worklist
+        self._valuation = valuation
+        self._changed: dict[str, None] = {}
+        self._expired_ms = 0
+
+    def series_of(self, dims: str) -> Series:
+        """Return the series of a dimension key, a new one if need be."""
+        series = self._series.get(dims)
+        if series is None:
+            series = self._series[dims] = Series(dims)
+            self._worklist.move(dims, EVERY_WINDOW)
+            if not dims:
+                self._worklist.move(CLASSES, EVERY_WINDOW)
+        return series
+
+    def note(self, dims: str) -> None:
+        """Take note that a series changed."""
+        self._changed[dims] = None
+
+    @property
+    def global_changed(self) -> bool:
+        """Whether the global series changed since the last :meth:`advance`."""
+        return "" in self._changed
+
+    def advance(self, now_ms: int) -> None:
+        """Add what changed to the windows, then move them on."""
+        anew = self._settle(moving=self._timeline.moves_at(now_ms))
+        moves = self._timeline.advance(now_ms)
+        if not moves:
+            return
+        moved = self._timeline.moved_windows(moves)
+        for dims, series in self._series.items():
+            if dims in anew:
+                series.sum_anew(self._timeline)
+            else:
+                series.move(moves)
+            self._worklist.move(dims, moved)
+            if series.grouping in self._valuation.of_the_present:
+                for window in EVERY_WINDOW:
+                    self._worklist.change(dims, window, ("now_s",))
+        if "" in self._series:
+            self._worklist.move(CLASSES, moved)
+
+    def drop_expired(self) -> int | None:
+        """Drop slices that no window reaches any more, an hour at a time.
+
+        Behind the windows as they stand, not behind the newest event: what they moved past is still to be taken off.
+
+        Returns:
+            The end of the windows, when something was dropped; None when there is no need yet.
+        """
+        reached = self._timeline.end_ms
+        if reached is None or reached < self._expired_ms + HOUR_MS:
+            return None
+        self._expired_ms = reached
+        for index, resolution in _EXPIRING:
+            for series in self._series.values():
+                series.drop_before(index, reached - RETENTION_MS[resolution])
+        return reached
+
+    def _settle(self, *, moving: bool) -> set[str]:
+        """Add what changed to the windows as they stand; returns the series whose windows are to be summed anew."""
+        anew: set[str] = set()
+        for dims in self._changed:
+            series = self._series[dims]
+            if moving and series.is_mostly_new:
+                anew.add(dims)
+                changed = series.forget_changes()
+            else:
+                changed = series.settle(self._timeline)
+            for window, measures in changed.items():
+                self._note_changed(dims, window, measures)
+                if window == _ALL_TIME:
+                    # What stands at a window's end is a total: a change from before all windows changes it as well.
+                    of_totals = measures & self._valuation.of_totals
+                    for each in EVERY_WINDOW:
+                        self._note_changed(dims, each, of_totals)
+        self._changed = {}
+        return anew
+
+    def _note_changed(self, dims: str, window: int, names: set[str]) -> None:
+        if names:
+            self._worklist.change(dims, window, names)
+        if not dims and not names.isdisjoint(self._valuation.of_classes):
+            self._worklist.change(CLASSES, window, names)
