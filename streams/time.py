@@ -23,6 +23,9 @@ from typing import Final, NamedTuple
 from schemas.windows import RESOLUTIONS, ROLLING_MS, SLICE_MS, WINDOW_RESOLUTION
 
 FOREVER_MS: Final = 1 << 53
+LAST_DAY: Final = date(9998, 12, 31)
+LAST_MS: Final = 253_370_764_800_000
+"""The last day, and about its end, whose periods have an end that Python can name."""
 """Later than any event time."""
 
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

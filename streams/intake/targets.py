@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 
 from schemas.decode import instant_ms
+from schemas.diagnose import excerpt
 from schemas.errors import InvalidEvent
 from schemas.events import TargetSet
 from schemas.windows import EVENT_DIMENSIONS
 from streams.intake.money import Factors, convert, factor_of
+from streams.time import LAST_MS
 
 
 def target_fields(event: TargetSet, currency: str, known: Factors) -> str:
@@ -56,10 +60,11 @@ def _check(event: TargetSet, dimensions: dict[str, str]) -> None:
 
 
 def _start(value: str | int | None) -> str | int | None:
-    """A date stays text (it is a local day); a time becomes milliseconds."""
+    """A date stays one (it is a local day); a time becomes milliseconds."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and len(value) == len("2024-05-17"):
-        instant_ms(f"{value}T00:00:00Z", "start")
-        return value
-    return instant_ms(value, "start")
+    is_date = isinstance(value, str) and len(value) == len("2024-05-17")
+    start_ms = instant_ms(f"{value}T00:00:00Z" if is_date else value, "start")
+    if start_ms > LAST_MS:
+        raise InvalidEvent("out_of_range", "start", excerpt(value), "a day or time before the year 9999")
+    return date.fromisoformat(str(value).upper()).isoformat() if is_date else start_ms

@@ -21,7 +21,7 @@ from streams.rollup.series import Series
 from streams.rollup.timeline import Timeline
 from streams.rollup.upstream import RollupRules
 from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi, divide, scale_of
-from streams.time import Calendar
+from streams.time import LAST_DAY, LAST_MS, Calendar
 from streams.worktime import WorkTime
 
 __all__ = ["GROUPING", "PREFIX", "GoalKey", "GoalValue", "Goals", "standing_goals"]
@@ -168,8 +168,11 @@ class Goals:
         return start_ms == self._calendar.period_start(window, now_ms - 1)
 
     def _start_ms(self, goal: Goal) -> int:
+        # Intake once let in any day that can be written, and in small letters: the log may hold such.
         start = goal.start or 0
-        return self._calendar.midnight(date.fromisoformat(start)) if isinstance(start, str) else start
+        if isinstance(start, str):
+            start = self._calendar.midnight(min(date.fromisoformat(start.upper()), LAST_DAY))
+        return min(start, LAST_MS)
 
     def _progress(self, name: str, present: _Present) -> _Progress:
         goal = present.goals[name]

@@ -52,6 +52,17 @@ def test_a_goal_without_a_start_is_of_the_period_in_which_it_is_set() -> None:
     assert attained(said, "of-march") == (250, 1_000)
 
 
+@pytest.mark.parametrize("start", ["9999-12-31", "2024-w20-1", 10**18])
+def test_a_start_that_intake_refuses_by_now_may_be_in_the_log_and_is_of_no_period(
+    start: str | int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.intake.targets._start", lambda start: start)
+    pipeline = floor()
+    said = values(pipeline, [sale(250), goal("g", value=1_000, start=start), goal("of-march", value=1_000)])
+    assert attained(said, "of-march") == (250, 1_000)
+    assert "target_attainment|mtd|target=g" not in said
+
+
 def test_a_withdrawal_need_say_no_more_than_that() -> None:
     pipeline = floor()
     assert attained(values(pipeline, [goal("g", value=1_000)]), "g") == (0, 1_000)

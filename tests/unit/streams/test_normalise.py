@@ -145,6 +145,8 @@ def test_a_target_keeps_its_own_fields_as_json() -> None:
     assert withdrawn["withdrawn"] is True
     timed = row_of("target.set", target_id="t", kpi="k", period="day", start="2024-05-01T00:00:00+02:00")
     assert json.loads(timed.extra or "")["start"] == 1_714_514_400_000
+    week = row_of("target.set", target_id="t", kpi="k", period="week", start="2024-w20-1")
+    assert json.loads(week.extra or "")["start"] == "2024-05-13"
 
 
 FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
@@ -180,6 +182,8 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         "value",
     ),
     ("target.set", {"target_id": "t", "kpi": "k", "period": "day", "start": "2024-02-30"}, "bad_date", "start"),
+    ("target.set", {"target_id": "t", "kpi": "k", "period": "day", "start": "9999-12-31"}, "out_of_range", "start"),
+    ("target.set", {"target_id": "t", "kpi": "k", "period": "day", "start": 10**18}, "out_of_range", "start"),
 ]
 
 
