@@ -11,6 +11,7 @@ import msgspec
 
 from agents.kafka import AIOKafkaProducer
 from agents.recovery import grouping_of, owner_of
+from schemas.errors import UnavailableError
 from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage, CellUpdate, Restated, Win
@@ -105,6 +106,7 @@ class Emitter:
         self._told_everything_ms = 0
         self._owner_of_grouping: dict[str, int] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
+        self._failure: BaseException | None = None
         # A producer without room lets what is small go before what is large and came first.
         self._turn = asyncio.Lock()
 
@@ -174,23 +176,45 @@ class Emitter:
 
         To be awaited before anything else is, so that turns are those of :meth:`take`: an owner of series takes the
         highest fence, so of two emissions in the wrong order it would miss what only the first one says.
+
+        Raises:
+            UnavailableError: This emission or an earlier one could not be sent.
         """
         async with self._turn:
-            for owner, messages in emission.items():
-                for payload in _payloads(messages):
-                    future = await self._producer.send(self._topic, payload, partition=owner)
-                    self._in_flight.add(future)
-                    future.add_done_callback(self._on_sent)
+            self._check()
+            try:
+                for owner, messages in emission.items():
+                    for payload in _payloads(messages):
+                        future = await self._producer.send(self._topic, payload, partition=owner)
+                        self._in_flight.add(future)
+                        future.add_done_callback(self._on_sent)
+            except BaseException as error:  # cancelled, too: what was taken and not sent is told by nobody else
+                self._failure = self._failure or error
+                raise
 
     async def acknowledged(self) -> None:
-        """Wait until everything sent so far is acknowledged."""
-        await asyncio.gather(*self._in_flight)
+        """Wait until everything that was ever sent is acknowledged.
+
+        Raises:
+            UnavailableError: Something was not, be it long ago: what it said may not be checkpointed.
+        """
+        if self._in_flight:
+            await asyncio.wait(tuple(self._in_flight))
+        self._check()
 
     def _on_sent(self, future: asyncio.Future[Any]) -> None:
         self._in_flight.discard(future)
-        error = None if future.cancelled() else future.exception()
+        error = asyncio.CancelledError("the producer was closed") if future.cancelled() else future.exception()
         if error is not None:
+            self._failure = self._failure or error
             self._fail(error)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            reason = str(self._failure) or type(self._failure).__name__
+            raise UnavailableError(
+                f"Kafka did not take cells ({reason}); nothing more is checkpointed, and what is not comes again"
+            )
 
     def _is_due(self, partition: int, telling: _Told) -> bool:
         """Tell whether every owner must hear of a partition: soon when something changed, else now and then."""

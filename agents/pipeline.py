@@ -81,8 +81,12 @@ class Pipeline:
         self.publishing = Publishing(self.rollups, self.is_behind, stale_ms)
 
     def fail(self, error: BaseException) -> None:
-        """Remember why the worker has to stop; the first reason counts."""
+        """Remember why the worker has to stop, the first reason counts; and go no further than this.
+
+        What failed may have been done by half, so nothing that stands in memory now may be told or made durable.
+        """
         self.failure = self.failure or error
+        self.close()
 
     def close(self) -> None:
         """Take nothing in and tell nothing any more, so that the last checkpoint does not wait for other work.
@@ -100,7 +104,7 @@ class Pipeline:
             await self._reassign_folds(owned, gained)
         elif table == "rollup":
             await self._reassign_rollups(owned, gained)
-            self.publishing.revoked = False
+            self.publishing.revoked = self._closed
             self.on_reassigned()
 
     def revoke(self) -> None:
@@ -207,6 +211,8 @@ class Pipeline:
 
     async def emit(self) -> None:
         """Send changed cells to the owners of their series, and a sign of life where there are none."""
+        if self.failure is not None:
+            return
         await self._emitter.send(self._emitter.take(self.folds))
 
     async def checkpoint(self) -> None:
@@ -216,8 +222,9 @@ class Pipeline:
             SalesPulseError: A write was refused; nothing was acknowledged, the worker has to stop.
         """
         async with self._checkpointing:
-            await self._checkpoint_folds()
-            await self._checkpoint_rollups()
+            for step in (self._checkpoint_folds, self._checkpoint_rollups):
+                if self.failure is None:
+                    await step()
 
     async def _checkpoint_folds(self) -> None:
         """Write cells, accounts, marker, each acknowledged before the next."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, cast
@@ -13,12 +14,13 @@ import pytest
 
 from agents.emission import Emitter, wall_ms
 from agents.generations import state_names
-from agents.kafka import AIOKafkaProducer
+from agents.kafka import AIOKafkaProducer, KafkaError
 from agents.kpi_topics import KpiTopics
 from agents.lease import Lease
 from agents.outlet import Outlet
 from agents.pipeline import Pipeline
 from agents.sinks import Sinks
+from schemas.errors import UnavailableError
 from schemas.frames import decode_frame
 from schemas.settings import settings_from
 from schemas.windows import RESOLUTIONS
@@ -104,6 +106,62 @@ async def test_once_closed_nothing_is_folded_taken_or_told_but_what_was_folded_c
     assert [only async for only in pipeline.publishing.publications(global_only=False)] == []
     assert [offset for offset, _ in pipeline._frames[0]] == [0]
     assert fold.checkpoint().fence == 0
+
+
+class RefusingProducer:
+    """Takes cells and never gets them acknowledged; whatever else it is asked for is a fault."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        self._at_once = at_once
+        self.sent: list[str] = []
+
+    async def send(self, topic: str, *_: Any, **_where: Any) -> asyncio.Future[None]:
+        self.sent.append(topic)
+        if self._at_once:
+            raise KafkaError
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        refused.set_exception(KafkaError())
+        return refused
+
+
+def with_one_call(producer: object) -> Pipeline:
+    """A pipeline of one log partition that has folded one call."""
+    settings = settings_from({"kafka": {"partitions": 1}})
+    pure = PurePipeline(settings, partitions=1, frame_events=1)
+    pure.send([_call(0)])
+    client = cast(AIOKafkaProducer, producer)
+    pipeline = Pipeline(settings, pure.plan, client, Outlet(settings, client, celebrate), state_names(settings))
+    pipeline.folds[0], pipeline._frames[0] = pure.new_fold(0), deque()
+    pipeline.take_frame(0, 0, pure.logs[0][0], Mock())
+    return pipeline
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.asyncio
+async def test_what_was_not_emitted_is_never_checkpointed(*, at_once: bool) -> None:
+    producer = RefusingProducer(at_once=at_once)
+    pipeline = with_one_call(producer)
+    with contextlib.suppress(KafkaError):
+        await pipeline.emit()
+    await asyncio.sleep(0)  # the refusal is heard of
+    assert pipeline.failure is not None or at_once
+    with pytest.raises(UnavailableError, match="did not take cells") if at_once else contextlib.nullcontext():
+        await pipeline.checkpoint()
+    assert set(producer.sent) == {pipeline._cells}
+    pipeline._frames[0][0][1].ack.assert_not_called()
+
+
+@pytest.mark.asyncio
+async def test_what_failed_by_half_is_neither_told_nor_checkpointed() -> None:
+    slow = SlowProducer()
+    slow.free.set()
+    pipeline = with_one_call(slow)
+    pipeline.fail(ValueError("a fault inside the fold"))
+    await pipeline.emit()
+    await pipeline.checkpoint()
+    assert slow.asked == 0
+    await pipeline.reassign("rollup", set(), set())
+    assert pipeline.publishing.revoked, "an assignment lets nothing out either"
 
 
 def leads(fence: int, *dims: str) -> CellsMessage:
