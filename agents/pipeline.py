@@ -13,7 +13,8 @@ be checkpointed that has not been emitted: the next owner emits only what it fol
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import logging
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ from streams.fold.partition import LogGapError, PartitionFold
 from streams.plan import Plan
 from streams.rollup.owner import Rollup
 
+_LOG: Final = logging.getLogger(__name__)
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
 
@@ -60,7 +62,8 @@ class Pipeline:
         self.folds: dict[int, PartitionFold] = {}
         self.rollups: dict[int, Rollup] = {}
         self.folded = asyncio.Event()
-        self.gaps = 0
+        self.duplicates = 0
+        """Events that were folded before, by whatever offset; counted since this process began."""
         self.failure: BaseException | None = None
         self.on_assigned: Callable[[set[int], Sequence[int]], Awaitable[None]] = _nothing
         """Told which owners there are, and which of them are new, before the state of these is read."""
@@ -115,6 +118,24 @@ class Pipeline:
     def recovering(self) -> str:
         """How far a recovery is, for people; empty when none is under way."""
         return str(self._state.progress)
+
+    @property
+    def missing(self) -> Mapping[tuple[str, int], int]:
+        """Messages that the log should have before what came last, by source topic and partition.
+
+        A frame that was lost comes again, since its offsets were not committed. What stays was never taken in: the
+        group's offsets were set forward by hand, or lost together with the log.
+        """
+        found: Counter[tuple[str, int]] = Counter()
+        for fold in self.folds.values():
+            for source, count in fold.missing.items():
+                found[source] = max(found[source], count)
+        return found
+
+    @property
+    def gaps(self) -> list[str]:
+        """What is missing, for people."""
+        return _gaps(self.missing)
 
     def changelog_end(self, table: str, partition: int) -> int:
         """Return the offset up to which a changelog partition was read."""
@@ -174,11 +195,14 @@ class Pipeline:
         if fold is None or self._closed:
             return None
         frame = _frame_decoder.decode(raw)
+        duplicates, refused = fold.duplicates, len(fold.missing)
         try:
             fold.fold(offset, frame)
         except LogGapError as gap:
-            self.gaps += 1
             return gap.wanted
+        self.duplicates += fold.duplicates - duplicates
+        if len(fold.missing) > refused:
+            _LOG.warning("log partition %d refuses frames: %s", partition, "; ".join(_gaps(fold.missing)))
         self._emitter.note(partition, frame)
         self._frames[partition].append((offset, event))
         self.folded.set()
@@ -190,7 +214,6 @@ class Pipeline:
         if rollup is None or self._closed:
             return None
         if offset > rollup.position + 1:
-            self.gaps += 1
             return rollup.position + 1
         now_ms = wall_ms()
         messages = _cells_decoder.decode(raw)
@@ -252,6 +275,13 @@ class Pipeline:
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))
         for owner, (position, _, _) in written.items():
             _acknowledge(self._messages.get(owner), position)
+
+
+def _gaps(missing: Mapping[tuple[str, int], int]) -> list[str]:
+    return [
+        f"{topic}[{partition}] goes on {count} messages after what is counted; they were not taken in"
+        for (topic, partition), count in sorted(missing.items())
+    ]
 
 
 async def _nothing(_owned: set[int], _new: Sequence[int]) -> None:

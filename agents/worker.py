@@ -170,6 +170,7 @@ class Worker:
             reasons.append("no log partition is assigned yet")
         if pipeline.publishing.unpublished:
             reasons.append(f"no values yet of partitions {pipeline.publishing.unpublished}")
+        reasons += pipeline.gaps
         qualities = {rollup.quality(wall_ms()) for rollup in pipeline.rollups.values()}
         reasons += [f"values are {quality}" for quality in sorted(qualities - {"live"})]
         if self._parts.redis.problem:
@@ -193,7 +194,7 @@ class Worker:
         pipeline.on_assigned = kpi_topics.assign
         # What was let go holds cycles, and full collections are rare: hundreds of MiB would wait for one.
         pipeline.on_reassigned = gc.collect
-        exporter = Exporter(settings, intake.counters, plan.kpis)
+        exporter = Exporter(settings, intake.counters, plan.kpis, pipeline)
         sinks = Sinks(pipeline, redis, exporter, kpi_topics, self._lease, self._spawn)
         pipeline.on_lost = sinks.forget
         return _Parts(

@@ -91,7 +91,8 @@ class PartitionFold:
         self.cells = CellStore(calendar)
         self.events_folded = 0
         self.duplicates = 0
-        self.sections_refused = 0
+        self.missing: dict[tuple[str, int], int] = {}
+        """Source partition -> how many messages of it should have come before what came last, which was refused."""
         self._out = Accumulator(plan, calendar, rules)
         self._restating = Restating(plan, self._out)
         self._horizon_ms = rules.dedupe_horizon_ms
@@ -256,15 +257,19 @@ class PartitionFold:
         reached = self._covered.get(source)
         if reached is None or section.epoch > reached[0]:
             if not section.base and not self.adopts:
-                self.sections_refused += 1
+                self.missing[source] = max(1, section.start)
                 return None
             start = section.start
-        elif section.epoch < reached[0] or section.start > reached[1]:
-            self.sections_refused += 1
+        elif section.epoch < reached[0]:
+            return None
+        elif section.start > reached[1]:
+            self.missing[source] = section.start - reached[1]
             return None
         else:
             start = reached[1]
         self._covered[source] = (section.epoch, max(start, section.end))
+        if self.missing:
+            self.missing.pop(source, None)
         return start
 
     def _drop_expired(self) -> None:

@@ -51,6 +51,18 @@ class CounterSource(Protocol):
         """Messages not taken in yet by (topic, partition), of the partitions this worker reads."""
 
 
+class FoldSource(Protocol):
+    """What the folds notice; read at every scrape."""
+
+    @property
+    def duplicates(self) -> int:
+        """Events that were folded before."""
+
+    @property
+    def missing(self) -> Mapping[tuple[str, int], int]:
+        """Messages that the log lacks, by source (topic, partition)."""
+
+
 class Exporter:
     """A sink that keeps the last value of every series of the owners this worker has.
 
@@ -58,14 +70,19 @@ class Exporter:
         settings: ``metrics.max_series``, ``time.clock`` and the topics' names.
         counters: What intake counts; None in a process without intake, which says nothing of the pipeline.
         catalogue: All KPIs whose values may come.
+        folds: What the folds notice; None in a process without.
     """
 
     def __init__(
-        self, settings: Settings, counters: CounterSource | None = None, catalogue: Iterable[Kpi] = KPIS
+        self,
+        settings: Settings,
+        counters: CounterSource | None = None,
+        catalogue: Iterable[Kpi] = KPIS,
+        folds: FoldSource | None = None,
     ) -> None:
         self._limit = settings.metrics.max_series
         self._series = SeriesStore(catalogue)
-        self._pipeline = _Pipeline(settings, counters)
+        self._pipeline = _Pipeline(settings, counters, folds)
         self._left_out = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self._pipeline)
@@ -121,10 +138,11 @@ class Exporter:
 class _Pipeline(Collector):
     """Metrics about the pipeline itself, put together at every scrape."""
 
-    def __init__(self, settings: Settings, counters: CounterSource | None) -> None:
+    def __init__(self, settings: Settings, counters: CounterSource | None, folds: FoldSource | None) -> None:
         self.owners: dict[int, Publication] = {}
         self.dropped = 0
         self._counters = counters
+        self._folds = folds
         self._version = _version()
         self._event_clock = settings.time.clock == "event"
         self._zeros = _zeros(settings.topics)
@@ -158,6 +176,9 @@ class _Pipeline(Collector):
         yield _counter("events_total", {**events, **self._counters.events})
         yield _counter("dead_letters_total", {**dead_letters, **self._counters.dead_letters})
         yield _gauge("consumer_lag", self._counters.lag)
+        if self._folds is not None:
+            yield _counter("duplicates_total", {(): self._folds.duplicates})
+            yield _gauge("events_missing", self._folds.missing)
         yield _gauge("watermark_timestamp_seconds", {(): self._watermark_s()})
         yield _gauge("kpi_emitted_timestamp_seconds", {(): self._emitted_s()})
         yield _gauge("quality", {(state,): float(state == self._quality()) for state in get_args(Quality)})

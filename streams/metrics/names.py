@@ -39,6 +39,13 @@ OWN_METRICS: Final[Mapping[str, MetricFacts]] = {
     for name, sort, labels, text in (
         ("events_total", "counter", ("topic", "event_type"), "Valid events taken in."),
         ("dead_letters_total", "counter", ("topic", "reason"), "Messages sent to the dead-letter topic."),
+        ("duplicates_total", "counter", (), "Events that came again and were not counted again."),
+        (
+            "events_missing",
+            "gauge",
+            ("topic", "partition"),
+            "Messages that should have come before what came last, which is refused until they do.",
+        ),
         ("series_dropped_total", "counter", (), "Series left out because metrics.max_series was reached."),
         ("consumer_lag", "gauge", ("topic", "partition"), "Messages of a partition that are not taken in yet."),
         ("watermark_timestamp_seconds", "gauge", (), "Event time up to which the values are complete; unix time."),

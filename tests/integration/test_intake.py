@@ -18,8 +18,10 @@ from agents.kafka import (
     AIOKafkaProducer,
     ConsumerRecord,
     NewPartitions,
+    OffsetAndMetadata,
     TopicPartition,
     admin,
+    consumer,
     producer,
 )
 from agents.reading import committed_offsets, end_offsets, read_to_end
@@ -452,3 +454,34 @@ async def test_offsets_that_the_broker_forgot_are_found_again_in_the_state(kafka
         assert intake.counters.events.total() == 1
     rows, _ = await folded(settings)
     assert sorted(row.event_id for _, row in rows) == ["new", "old-0", "old-1", "old-2", "old-3"]
+
+
+async def test_offsets_set_by_hand_may_go_back_but_pass_nothing_over(kafka: Broker, topic_prefix: str) -> None:
+    settings = settings_for(kafka, topic_prefix)
+    deals = settings.topics.deals
+    await create_topics(settings)
+    async with sending(settings) as client:
+        for number in range(8):
+            await client.send_and_wait(deals, won(f"e-{number}", "a-1"), partition=number % 2)
+        async with running(settings):
+            await until_committed(settings, deals)
+        await checkpoint(settings)
+        for number in range(8, 16):
+            await client.send_and_wait(deals, won(f"e-{number}", "a-1"), partition=number % 2)
+    await set_by_hand(settings, deals, 6)
+    with pytest.raises(IntakeStopped, match=r"set to offset 6, and only what is below 4 is folded"):
+        async with running(settings) as intake:
+            await asyncio.wait_for(intake.ended.wait(), 20)
+    await set_by_hand(settings, deals, 0)
+    async with running(settings):
+        await until_committed(settings, deals)
+    rows, _ = await folded(settings)
+    assert len(rows) == 16, "each once"
+
+
+async def set_by_hand(settings: Settings, topic: str, offset: int) -> None:
+    """Set the offsets of intake's group as Kafka's own tools do, which leave no metadata."""
+    sources = [TopicPartition(topic, number) for number in range(2)]
+    client = await consumer(settings, client_id="test", group_id=intake_group(settings), assignment=sources)
+    await client.commit({partition: OffsetAndMetadata(offset, "") for partition in sources})
+    await client.stop()

@@ -74,9 +74,10 @@ def test_a_section_after_a_lost_frame_is_refused_until_the_lost_one_comes() -> N
     #  frame 2     |1 2|
     fold = new_fold()
     fold.fold(0, lead(0))
-    assert (fold.fold(1, lead(2)), fold.sections_refused) == (0, 1)
+    assert (fold.fold(1, lead(2)), fold.missing) == (0, {("events", 0): 1})
     assert fold.fold(2, frame([row("lead.created", "2024-03-01", lead_id=f"y{n}") for n in range(2)], 1, 3)) == 2
     assert leads(fold) == 3
+    assert not fold.missing
 
 
 def test_source_partitions_are_covered_each_for_itself() -> None:

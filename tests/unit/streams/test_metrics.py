@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Mapping
 from random import Random
 
 import msgspec
@@ -35,8 +36,16 @@ class Counters:
         self.lag = {("sales.deals.v1", 3): 11}
 
 
+class Folds:
+    """What folds would notice."""
+
+    duplicates = 5
+    missing: Mapping[tuple[str, int], int] = {("sales.calls.v1", 1): 3}
+
+
 def exporter(max_series: int = 1_000_000, counters: Counters | None = None) -> Exporter:
-    return Exporter(settings_from({"metrics": {"max_series": max_series}}), counters or Counters())
+    settings = settings_from({"metrics": {"max_series": max_series}})
+    return Exporter(settings, counters or Counters(), folds=Folds())
 
 
 def publish(to: Exporter, values: list[KpiValue], owner: int = 0, *, complete: bool = False) -> None:
