@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -62,6 +63,8 @@ class KpiTopics:
         self._topics = (settings.topics.updates, settings.topics.latest)
         self._epochs: dict[int, _Epoch] = {}
         self._assignment = 0
+        self._owned: frozenset[int] = frozenset()
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closing: set[asyncio.Task[None]] = set()
         self._same: Headers = [
             ("ce_specversion", b"1.0"),
@@ -79,6 +82,7 @@ class KpiTopics:
             UnavailableError: Kafka does not answer.
         """
         self._assignment += 1
+        self._owned = frozenset(owned)
         for owner in self._epochs.keys() - owned:
             self._end(owner)
         await asyncio.gather(*(self._begin(owner) for owner in owned if owner in new or owner not in self._epochs))
@@ -104,6 +108,7 @@ class KpiTopics:
 
     async def stop(self) -> None:
         """Close all producers, once what they were given is sent."""
+        self._owned = frozenset()
         for owner in list(self._epochs):
             self._end(owner)
         await asyncio.gather(*self._closing)
@@ -115,7 +120,9 @@ class KpiTopics:
             return False
         if time.monotonic() - epoch.since_s > _RENEW_S:
             await patiently(lambda: self._begin(owner))
-            epoch = self._epochs[owner]
+            epoch = self._epochs.get(owner)
+            if epoch is None:
+                return False
         messages = [self._message(value) for value in publication.values]
         sending = asyncio.gather(*(self._send(epoch.producer, topic, owner, messages) for topic in self._topics))
         epoch.sending.add(sending)
@@ -138,11 +145,17 @@ class KpiTopics:
             _LOG.warning("another worker publishes the KPIs of partition %d: this one waits to be assigned it", owner)
 
     async def _begin(self, owner: int) -> None:
-        self._end(owner)
-        name = f"{self._settings.app.id}-kpi-{owner}"
-        assignment = self._assignment
-        client = await producer(self._settings, client_id=name, fence=name)
-        self._epochs[owner] = _Epoch(client, assignment, time.monotonic(), set())
+        """Begin an epoch, if the owner is still ours: waiting for Kafka may outlast an assignment."""
+        async with self._turns[owner]:
+            self._end(owner)
+            if owner not in self._owned:
+                return
+            name = f"{self._settings.app.id}-kpi-{owner}"
+            assignment = self._assignment
+            client = await producer(self._settings, client_id=name, fence=name)
+            self._epochs[owner] = _Epoch(client, assignment, time.monotonic(), set())
+            if owner not in self._owned:
+                self._end(owner)
 
     def _end(self, owner: int) -> None:
         """Close an owner's producer, without waiting for a broker that may be away."""

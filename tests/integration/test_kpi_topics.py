@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import orjson
 import pytest
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 from agents import kpi_topics
 from agents.brokers import Broker
-from agents.kafka import TopicPartition
+from agents.kafka import AIOKafkaProducer, TopicPartition, producer
 from agents.kpi_topics import KpiTopics
 from agents.reading import read_to_end
 from agents.topics import create_topics
@@ -110,6 +111,32 @@ async def test_an_epoch_is_renewed_before_kafka_forgets_it(
         assert await topics.publish([saying(1)]) == []
         assert await topics.publish([saying(2)]) == []
     assert await told(settings, settings.topics.updates) == {key: [1, 2] for key in KEYS}
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_an_epoch_that_begins_while_the_owner_goes_or_begins_twice_leaves_one_producer_or_none(
+    two: tuple[KpiTopics, KpiTopics], monkeypatch: pytest.MonkeyPatch, *, is_gone: bool
+) -> None:
+    topics, _ = two
+    await topics.assign({OWNER}, [OWNER])
+    connected: list[AIOKafkaProducer] = []
+    may_connect = asyncio.Event()
+
+    async def slowly(settings: Settings, **options: Any) -> AIOKafkaProducer:
+        await may_connect.wait()
+        connected.append(await producer(settings, **options))
+        return connected[-1]
+
+    monkeypatch.setattr(kpi_topics, "producer", slowly)
+    beginning = [asyncio.ensure_future(topics._begin(OWNER)) for _ in range(2)]
+    await asyncio.sleep(0)
+    if is_gone:
+        await topics.assign(set(), [])
+    may_connect.set()
+    await asyncio.gather(*beginning)
+    await asyncio.gather(*topics._closing)
+    assert [client for client in connected if not client._closed] == ([] if is_gone else connected[-1:])
+    assert topics.silent([OWNER]) == ({OWNER} if is_gone else set())
 
 
 @pytest.mark.parametrize("is_back", [False, True])
