@@ -103,7 +103,7 @@ class Reader:
             now_ms: Wall clock, UTC milliseconds.
 
         Returns:
-            The messages that are no events.
+            The messages that are no events; when :meth:`check` is about to raise, enough of them to see what they are.
         """
         letters: list[DeadLetter] = []
         for source, messages in records.items():
@@ -118,6 +118,8 @@ class Reader:
         for source, end in ends.items():
             if source in self._partitions:
                 self._partitions[source].end = end
+        if self._breaker.tripped:  # nothing of this is committed, so all of it comes again with every restart
+            return letters[: self._settings.intake.dead_letter_minimum]
         return letters
 
     def check(self) -> None:
@@ -125,8 +127,8 @@ class Reader:
         if self._breaker.tripped and self._last is not None:
             raise IntakeStopped(
                 f"{self._breaker.dead} of the last {self._breaker.total} messages cannot be counted, the last of them"
-                f" {self._last.summary()}. Intake stops rather than divert everything; they are not committed. Correct"
-                " the producers or the settings, or let it pass with intake.dead_letter_ratio = 1"
+                f" {self._last.summary()}. The worker stops rather than divert everything; they are not committed."
+                " Correct the producers or the settings, or let it pass with intake.dead_letter_ratio = 1"
             )
 
     def frames(self, now_ms: int, clock_s: float) -> list[tuple[int, Frame]]:

@@ -95,6 +95,14 @@ def test_too_many_dead_letters_stop_it_with_the_last_one_as_example(reader: Read
         reader.check()
 
 
+def test_when_it_stops_it_shows_enough_of_them_and_not_all_with_every_restart(reader: Reader) -> None:
+    flood = [Message(offset, b"x") for offset in range(50)]
+    letters = reader.take_in({("leads", 0): flood}, {}, {}, NOW_MS)
+    assert len(letters) == 2, "as many as it takes to stop"
+    with pytest.raises(IntakeStopped, match="leads/0@49"):
+        reader.check()
+
+
 def test_more_is_read_only_where_there_is_room(reader: Reader) -> None:
     many = [visit(offset, NOW_MS) for offset in range(2_000)]
     reader.take_in({("leads", 0): many}, {("leads", 0): 2_000}, {}, NOW_MS)
