@@ -9,6 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
+
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""On Linux the monotonic clock stands still while the machine sleeps."""
+
+
+def _now_s() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 class Lease:
@@ -17,10 +25,10 @@ class Lease:
     Args:
         session_s: After so long without a heartbeat the group gives partitions away. Heartbeats come much
             more often, so that after half of it some may have been missed that mattered.
-        clock: Seconds that go on while the process is frozen.
+        clock: Seconds that go on while the process is frozen or the machine sleeps.
     """
 
-    def __init__(self, session_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session_s: float, clock: Callable[[], float] = _now_s) -> None:
         self._session_s = session_s
         self._clock = clock
         self._beat_s = clock()

@@ -126,7 +126,9 @@ class Worker:
             self._raise_failure()
             if self._watch is not None and self._watch.superseded:
                 _LOG.info("another generation of state is in force: changing over")
-                await self._end()
+                if not await self._end():
+                    # What still runs of the former generation would keep partitions that nobody reads.
+                    raise UnavailableError("changing over to another generation of state took too long: start again")
                 await self._begin()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_WATCH_S):
@@ -141,8 +143,8 @@ class Worker:
             if self._runner is not None:
                 await self._runner.cleanup()
 
-    async def _end(self) -> None:
-        """End what was begun for a generation."""
+    async def _end(self) -> bool:
+        """End what was begun for a generation; whether all of it ended."""
         stopping = asyncio.ensure_future(self._stop_in_order())
         await asyncio.wait({stopping}, timeout=_STOP_S)  # not `timeout`: Faust's services swallow a cancellation
         if not stopping.done():
@@ -153,8 +155,10 @@ class Worker:
         await asyncio.wait(tasks, timeout=_CANCEL_S)
         self._parts, self._view, self._watch = None, None, None
         self._tasks, self._producers = [], []
-        if stopping.done() and not stopping.cancelled():
+        is_done = stopping.done() and not stopping.cancelled()
+        if is_done:
             stopping.result()
+        return is_done
 
     def reasons_not_ready(self) -> list[str]:
         """Return why the numbers cannot be relied on now; empty when they can."""

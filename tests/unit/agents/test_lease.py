@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -39,3 +40,13 @@ def test_after_a_standstill_it_waits_for_a_session(noticed_by: str) -> None:
         assert not lease.holds
     clock.now_s += 0.2
     assert lease.holds
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="only Linux tells how long a machine slept")
+def test_a_machine_that_slept_has_lost_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = {time.CLOCK_BOOTTIME: 5.0, time.CLOCK_MONOTONIC: 5.0}
+    monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
+    lease = Lease(10.0)
+    assert lease.holds
+    clocks[time.CLOCK_BOOTTIME] += 3_600.0
+    assert not lease.holds
