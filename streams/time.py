@@ -14,7 +14,6 @@ Intervals are ``[start, end)``; a slice is named by its start.
 from __future__ import annotations
 
 import zoneinfo
-from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -231,18 +230,3 @@ def difference(new: Cover, old: Cover) -> list[Range]:
             ]
         left += (Range(resolution, begin, stop) for begin, stop in pieces)
     return left
-
-
-_HISTOGRAM_BOUNDS: Final = tuple(sorted({0, *(round(1.01**power) for power in range(2200))}))
-
-
-def size_class(value: int) -> int:
-    """Return the histogram class of an integer >= 0: classes are 1 % wide; small values have one each."""
-    return bisect_right(_HISTOGRAM_BOUNDS, value) - 1
-
-
-def class_value(index: int) -> int:
-    """Return the value that stands for a histogram class, within 0.5 % of everything in it."""
-    low = _HISTOGRAM_BOUNDS[index]
-    high = _HISTOGRAM_BOUNDS[index + 1] - 1 if index + 1 < len(_HISTOGRAM_BOUNDS) else low
-    return (low + high) // 2

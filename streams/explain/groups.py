@@ -15,7 +15,8 @@ from streams.publication import Published
 from streams.rollup.distribution import Classes, keyed
 from streams.rollup.series import Series
 from streams.rollup.values import CLASS_NAMES
-from streams.time import Calendar, class_value
+from streams.sizes import class_value
+from streams.time import Calendar
 
 _AROUND: Final = 4
 

@@ -14,7 +14,8 @@ from streams.fold.buyers import Buyers, Moves
 from streams.fold.gathering import Apart, Cells, Levels, Sums, gatherings
 from streams.fold.rules import FoldRules
 from streams.groupings import COMBINED, FIXED, PRODUCT, Conditions, Counting, Grouped, SizedOp
-from streams.time import Calendar, size_class
+from streams.sizes import size_class
+from streams.time import Calendar
 
 _TEN_SECONDS: Final = SLICE_MS["10s"]
 

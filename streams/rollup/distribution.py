@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from streams.time import class_value
+from streams.sizes import class_value
 
 Sums = Mapping[str, int]
 Keyed = Mapping[str, Mapping[str, int]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.windows import DAY_MS
-from streams.time import size_class
+from streams.sizes import size_class
 from tests.unit.streams.rows import Book, at, row
 
 

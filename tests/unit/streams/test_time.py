@@ -13,10 +13,8 @@ from streams.time import (
     Range,
     Span,
     ceil_to,
-    class_value,
     difference,
     iso,
-    size_class,
 )
 
 BERLIN, NEW_YORK, UTC_CALENDAR = Calendar("Europe/Berlin"), Calendar("America/New_York"), Calendar()
@@ -204,15 +202,6 @@ def test_difference_is_what_one_cover_has_and_the_other_has_not() -> None:
     assert difference(old, new) == [Range("10s", 0, 20)]
     assert difference(new, (Range("1m", 0, 60),)) == list(new)
     assert difference((Range("10s", 0, 60),), (Range("10s", 20, 30),)) == [Range("10s", 0, 20), Range("10s", 30, 60)]
-
-
-def test_small_values_have_a_size_class_each() -> None:
-    assert [class_value(size_class(value)) for value in range(100)] == list(range(100))
-
-
-@pytest.mark.parametrize("value", [101, 999, 86_400, 31_536_000, 10**9 - 1])
-def test_a_size_class_stands_for_its_values_within_one_percent(value: int) -> None:
-    assert class_value(size_class(value)) == pytest.approx(value, rel=0.01)
 
 
 def test_times_are_written_with_milliseconds_only_where_there_are_any() -> None:

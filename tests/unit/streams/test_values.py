@@ -8,7 +8,7 @@ from schemas.catalogue import KPIS, Kpi
 from streams.plan import Plan
 from streams.rollup.sums import WindowSums
 from streams.rollup.values import Computed, WindowKpi, compile_kpis
-from streams.time import class_value, size_class
+from streams.sizes import class_value, size_class
 from tests.unit.streams.rows import PLAN, rollup_rules
 
 NOTHING: dict[str, int] = {}
