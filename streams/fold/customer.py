@@ -37,13 +37,15 @@ class Customer:
         out: Where contributions go.
     """
 
-    __slots__ = ("_dims", "_out", "_stays", "_steps")
+    __slots__ = ("_deals", "_dims", "_out", "_revenue", "_sold", "_stays", "_steps")
 
     def __init__(self, out: Accumulator) -> None:
         self._out = out
         self._dims: Dims | None = None
         self._steps: list[_Step] = []
         self._stays: list[_Stay] = []
+        # Sums of all steps: an account may make thousands of sales, and each of them asks for these.
+        self._revenue = self._sold = self._deals = 0
 
     def sale(self, at_ms: int, amount: int, cost: int, dims: Dims) -> int:
         """Take a purchase.
@@ -78,6 +80,8 @@ class Customer:
             return
         self._stand(index, -1)
         step.amount, step.cost = amount, cost
+        self._revenue += more
+        self._sold += more
         self._stand(index, 1)
         self._money(self._whose, step.at_ms, more, costlier, 0)
         self._weigh(step.at_ms, more)
@@ -94,6 +98,9 @@ class Customer:
 
     def _add(self, step: _Step) -> None:
         self._steps.append(step)
+        self._revenue += step.amount
+        self._sold += step.amount if step.deals else 0
+        self._deals += step.deals
         self._stand(len(self._steps) - 1, 1)
         self._money(self._whose, step.at_ms, step.amount, step.cost, 1)
         self._weigh(step.at_ms, step.amount)
@@ -107,7 +114,7 @@ class Customer:
         if self._stays and at_ms < self._stays[-1].end_ms:
             self._move_end(self._stays[-1], end_ms)
             return
-        stay = _Stay(at_ms, end_ms, sum(step.amount for step in self._steps))
+        stay = _Stay(at_ms, end_ms, self._revenue)
         self._stays.append(stay)
         self._level(at_ms, 1, stay.revenue, 1)
         self._exit(stay, 1)
@@ -140,18 +147,19 @@ class Customer:
 
     def _stand(self, first: int, sign: int) -> None:
         """Add the standing after every step from one on, in the place of the standing before it."""
-        revenue = sum(step.amount for step in self._steps[:first])
-        deals = sum(step.deals for step in self._steps[:first])
-        amount = sum(step.amount for step in self._steps[:first] if step.deals)
-        for step in self._steps[first:]:
-            self._standing(step.at_ms, revenue, amount, deals, -sign)
+        steps = self._steps[first:]
+        revenue = self._revenue - sum(step.amount for step in steps)
+        sold = self._sold - sum(step.amount for step in steps if step.deals)
+        deals = self._deals - sum(step.deals for step in steps)
+        for step in steps:
+            self._standing(step.at_ms, revenue, sold, deals, -sign)
             revenue += step.amount
+            sold += step.amount if step.deals else 0
             deals += step.deals
-            amount += step.amount if step.deals else 0
-            self._standing(step.at_ms, revenue, amount, deals, sign)
+            self._standing(step.at_ms, revenue, sold, deals, sign)
 
-    def _standing(self, at_ms: int, revenue: int, amount: int, deals: int, sign: int) -> None:
+    def _standing(self, at_ms: int, revenue: int, sold: int, deals: int, sign: int) -> None:
         if deals and revenue > 0:
             out = self._out
-            quantities = (revenue * sign, amount * sign, deals * sign, int(sign > 0))
+            quantities = (revenue * sign, sold * sign, deals * sign, int(sign > 0))
             out.fact(out.plan.counting("standing"), at_ms, self._out.unknown, quantities, sign)
