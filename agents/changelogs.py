@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from agents.kafka import AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
+from agents.kafka import MAX_REQUEST_BYTES, AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
 from agents.progress import RecoveryProgress
 from agents.reading import begin_and_end_offsets, read_to_end
 from schemas.errors import SalesPulseError
@@ -116,7 +116,7 @@ class ChangelogWriter:
         batch = self._producer.create_batch()
         for key, value in records:
             if value is not None and len(value) + len(key) > _BATCH_BYTES // 4:
-                futures.append(await self._producer.send(topic, value, key, partition=partition))
+                futures.append(await self._send(topic, partition, key, value))
                 continue
             if batch.append(key=key, value=value, timestamp=None) is None:
                 futures.append(await self._producer.send_batch(batch, topic, partition=partition))
@@ -126,8 +126,20 @@ class ChangelogWriter:
             futures.append(await self._producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*futures)
 
+    async def _send(self, topic: str, partition: int, key: bytes, value: bytes) -> asyncio.Future[object]:
+        """Hand a large record over by itself; the producer refuses one that is larger than any topic of ours takes."""
+        try:
+            future: asyncio.Future[object] = await self._producer.send(topic, value, key, partition=partition)
+        except MessageSizeTooLargeError:
+            raise SalesPulseError(
+                f"the record of {key.decode('utf-8', 'replace')} has {len(value):,} bytes, and this program sends"
+                f" {MAX_REQUEST_BYTES:,} at most, whatever the topic allows"
+            ) from None
+        return future
+
 
 def _way_out(topic: str, error: BaseException) -> str:
+    """Say what to do about a record that the broker refuses for its size."""
     if not isinstance(error, MessageSizeTooLargeError):
         return ""
     return f". Raise max.message.bytes of {topic} (`salespulse topics check` says how far) and start it again"
