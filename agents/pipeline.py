@@ -188,6 +188,12 @@ class Pipeline:
     def take_frame(self, partition: int, offset: int, raw: bytes, event: Any) -> int | None:
         """Fold one message of the log.
 
+        Args:
+            partition: Of the log.
+            offset: Of the message.
+            raw: The frame.
+            event: Faust's, to be acknowledged when the frame is durable; None where nobody commits offsets.
+
         Returns:
             None when it was taken; else the offset to read on from, because messages were skipped.
         """
@@ -204,7 +210,8 @@ class Pipeline:
         if len(fold.missing) > refused:
             _LOG.warning("log partition %d refuses frames: %s", partition, "; ".join(_gaps(fold.missing)))
         self._emitter.note(partition, frame)
-        self._frames[partition].append((offset, event))
+        if event is not None:
+            self._frames[partition].append((offset, event))
         self.folded.set()
         return None
 

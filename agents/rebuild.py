@@ -73,13 +73,6 @@ class _Silent(Outlet):
         """Know nothing."""
 
 
-class _Acknowledged:
-    """In the place of Faust's event: nobody commits offsets of a rebuild."""
-
-    def ack(self) -> None:
-        """Do nothing."""
-
-
 async def nothing_to_do(settings: Settings) -> bool:
     """Tell whether the state in force counts exactly what the settings ask for.
 
@@ -152,6 +145,8 @@ async def compare(settings: Settings, progress: Progress) -> list[Difference]:
             stored[record.partition].fold(record.offset, frame)
             anew[record.partition].fold(record.offset, _frame_decoder.decode(record.value))
             folded += 1
+        for fold in (stored[batch[0].partition], anew[batch[0].partition]):
+            _forget(fold)
         progress(folded, max(total, folded))
     return [line for partition in partitions for line in _differences(stored[partition], anew[partition])]
 
@@ -213,22 +208,22 @@ async def _fold_log(
                 if record.offset < ends[record.partition]:
                     _take(pipeline, record)
                     folded += 1
-            _forget_what_is_told(pipeline)
+            for fold in pipeline.folds.values():
+                _forget(fold)
             progress(min(folded, total), total)
 
 
 def _take(pipeline: Pipeline, record: ConsumerRecord) -> None:
-    wanted = pipeline.take_frame(record.partition, record.offset, record.value, _Acknowledged())
+    wanted = pipeline.take_frame(record.partition, record.offset, record.value, None)
     if wanted is not None:
         raise StateError(f"{record.topic}[{record.partition}] has no message {wanted}, which is next to be folded")
 
 
-def _forget_what_is_told(pipeline: Pipeline) -> None:
-    """Drop wins and restatements: the running workers tell them."""
-    for fold in pipeline.folds.values():
-        fold.tidy()
-        fold.take_wins()
-        fold.take_restated()
+def _forget(fold: PartitionFold) -> None:
+    """Drop wins and restatements, which the running workers tell, and all else that is not needed on the way."""
+    fold.tidy()
+    fold.take_wins()
+    fold.take_restated()
 
 
 async def _fences(settings: Settings, number: int) -> dict[int, int]:

@@ -90,18 +90,36 @@ class AccountStore:
                 record = pack(max(fence, live.fence), live.record)
             else:
                 stored = self._record(key)
-                assert stored is not None, "what is to be written is live or was recovered"
+                assert stored is not None, "what is to be written is live, was recovered, or let go"
                 record = pack(max(fence, fence_of(stored)), msgspec.Raw(body_of(stored)))
             self._fresh[key] = record
             records.append((key, record))
         self._unsaved = {}
+        if len(self._live) > _LIVE_ACCOUNTS:
+            self._live = {}
+        self._compress()
+        return records
+
+    def let_go(self, fence: int) -> None:
+        """Keep as records what is live where that is much; for who folds without checkpoints.
+
+        Args:
+            fence: Last log offset folded; all of its frame must be.
+        """
+        if len(self._live) <= _LIVE_ACCOUNTS:
+            return
+        for name, live in self._live.items():
+            if name in self._unsaved:
+                self._fresh[name.encode()] = pack(max(fence, live.fence), live.record)
+        self._live = {}
+        self._compress()
+
+    def _compress(self) -> None:
+        """Compress the records that were kept as they were written, where these are many."""
         if len(self._fresh) > _FRESH_RECORDS:
             compress = self._compression.compress
             self._stored.update((key, compress(record)) for key, record in self._fresh.items())
             self._fresh = {}
-        if len(self._live) > _LIVE_ACCOUNTS:
-            self._live = {}
-        return records
 
     def _record(self, key: bytes) -> bytes | None:
         """Return the last record of an account; None where it was never written."""

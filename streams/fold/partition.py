@@ -208,9 +208,11 @@ class PartitionFold:
             self.cells.add(levels, self._pending_offset, self.newest_ms)
 
     def tidy(self) -> None:
-        """Fan out what frames have added, and drop what is beyond its retention."""
+        """Do what a checkpoint does for memory: fan out what frames added, drop what is expired, let accounts go."""
         self.settle()
-        self._drop_expired()
+        if self.newest_ms is not None:
+            self.cells.drop_expired(self.newest_ms)
+        self._accounts.let_go(self.fence)
 
     def take_changed(self) -> dict[str, list[CellUpdate]]:
         """Return the cells changed since the last time, by dimension key."""

@@ -97,9 +97,9 @@ async def test_once_closed_nothing_is_folded_taken_or_told_but_what_was_folded_c
     fold = pipeline.folds[0] = pure.new_fold(0)
     pipeline._frames[0], pipeline._messages[0] = deque(), deque()
     first, second, *_ = pure.logs[0]
-    pipeline.take_frame(0, 0, first, None)
+    pipeline.take_frame(0, 0, first, object())
     pipeline.close()
-    pipeline.take_frame(0, 1, second, None)
+    pipeline.take_frame(0, 1, second, object())
     pipeline.take_cells(0, 7, msgspec.msgpack.encode([leads(1, "rep=r1")]), None)
     assert fold.fence == 0
     assert pipeline.rollups[0].position == -1
@@ -162,6 +162,17 @@ async def test_what_failed_by_half_is_neither_told_nor_checkpointed() -> None:
     assert slow.asked == 0
     await pipeline.reassign("rollup", set(), set())
     assert pipeline.publishing.revoked, "an assignment lets nothing out either"
+
+
+def test_frames_that_nobody_commits_are_not_remembered() -> None:
+    pure = PurePipeline(settings_from({"kafka": {"partitions": 1}}), partitions=1, frame_events=1)
+    pure.send([_call(0), _call(1)])
+    pipeline = under_way()
+    pipeline.folds[0], pipeline._frames[0] = pure.new_fold(0), deque()
+    for offset, raw in enumerate(pure.logs[0]):
+        pipeline.take_frame(0, offset, raw, None)
+    assert pipeline.folds[0].fence == len(pure.logs[0]) - 1
+    assert not pipeline._frames[0]
 
 
 def leads(fence: int, *dims: str) -> CellsMessage:
