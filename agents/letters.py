@@ -1,14 +1,19 @@
-"""The dead-letter topic, read whole."""
+"""The dead-letter topic, read whole, letter by letter: each may be large, and the topic keeps all there ever were."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+from agents.kafka import TopicPartition
 from agents.reading import read_to_end
 from agents.topics import partitions_of
 from schemas.errors import SalesPulseError
 from schemas.settings import Settings
 from streams.intake.deadletters import DeadLetter, from_message
+
+Refused = dict[tuple[str, int, int], set[int]]
+"""Source topic, epoch and partition -> offsets of the messages that became dead letters."""
 
 
 class Numbered(NamedTuple):
@@ -18,8 +23,8 @@ class Numbered(NamedTuple):
     letter: DeadLetter
 
 
-async def read_letters(settings: Settings) -> list[Numbered]:
-    """Read the whole dead-letter topic, oldest first; a letter that intake sent again comes once.
+async def letter_partitions(settings: Settings) -> list[TopicPartition]:
+    """Return the partitions of the dead-letter topic.
 
     Raises:
         UnavailableError: Kafka does not answer.
@@ -31,11 +36,34 @@ async def read_letters(settings: Settings) -> list[Numbered]:
         raise SalesPulseError(
             f"Kafka at {settings.kafka.bootstrap_servers} has no topic {topic}; `salespulse topics create` makes it"
         )
-    found: dict[tuple[str, int, int, int], Numbered] = {}
+    return partitions
+
+
+async def read_letters(settings: Settings, take: Callable[[Numbered], None]) -> Refused:
+    """Read the whole dead-letter topic; nothing of a letter stays in memory but what its taker keeps.
+
+    Args:
+        settings: Where Kafka is.
+        take: Is given the letters as they lie in the topic, which with one partition is oldest first; one that intake
+            sent again comes once.
+
+    Returns:
+        Where all of them are from.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        SalesPulseError: There is no dead-letter topic.
+    """
+    partitions = await letter_partitions(settings)
+    refused: Refused = {}
     async for records in read_to_end(settings, partitions):
         for record in records:
             letter = from_message(record.key, record.value, record.headers)
-            if letter is not None:
+            if letter is None:
+                continue
+            offsets = refused.setdefault((letter.topic, letter.epoch, letter.partition), set())
+            if letter.offset not in offsets:
+                offsets.add(letter.offset)
                 number = str(record.offset) if len(partitions) == 1 else f"{record.partition}:{record.offset}"
-                found.setdefault(letter.source, Numbered(number, letter))
-    return sorted(found.values(), key=lambda each: each.letter.failed_at_ms)
+                take(Numbered(number, letter))
+    return refused

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,13 +15,13 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
 
-from agents.cli.letters import choose, correct, why_not_counted
+from agents.cli.letters import choose, correct, newest, why_not_counted
 from agents.cli.options import command_options, json_option, pairs, run_async
 from agents.cli.output import plain_table, print_json, remark, stdout
 from agents.cli.sending import Sender
 from agents.cli.source_topics import require_topics
 from agents.kafka import producer as kafka_producer
-from agents.letters import Numbered, read_letters
+from agents.letters import Numbered
 from schemas.errors import DEAD_LETTER_REASONS, UsageError
 from schemas.settings import Settings
 from streams.intake.deadletters import DeadLetter
@@ -55,19 +54,18 @@ async def list_letters(settings: Settings, topic: str | None, reason: str | None
         salespulse dlq list
         salespulse dlq list --topic sales.deals.v1 --reason missing_field
     """
-    chosen = choose(await read_letters(settings), (), topic, reason)
+    letters, counts = await newest(settings, topic, reason, last, with_values=as_json)
     if as_json:
-        print_json([_document(each) for each in chosen[-last:]])
+        print_json([_document(each) for each in letters])
         return
-    if not chosen:
+    if not letters:
         remark("no dead letters")
         return
     table = plain_table("number", "when", "from", "reason", "what is wrong", right=("number",))
-    for number, letter in chosen[-last:]:
+    for number, letter in letters:
         table.add_row(number, _when(letter), _place(letter), Text(letter.reason, "red"), _wrong(letter))
     stdout().print(table)
-    counts = Counter(each.letter.reason for each in chosen)
-    remark(f"{len(chosen):,} in all: " + ", ".join(f"{count:,} {name}" for name, count in counts.most_common()))
+    remark(f"{counts.total():,} in all: " + ", ".join(f"{count:,} {name}" for name, count in counts.most_common()))
 
 
 @dlq.command()
@@ -84,7 +82,7 @@ async def show(settings: Settings, numbers: tuple[str, ...], raw: bool, as_json:
         salespulse dlq show 17
         salespulse dlq show 17 --raw > message.json
     """
-    chosen = choose(await read_letters(settings), numbers, None, None)
+    chosen = await choose(settings, numbers, None, None)
     if raw:
         for each in chosen:
             sys.stdout.buffer.write(each.letter.value or b"")
@@ -129,7 +127,7 @@ async def replay(
     """
     if not (numbers or topic or reason or everything):
         raise UsageError("say which: numbers, --topic, --reason or --all (`salespulse dlq list` shows them)")
-    chosen = choose(await read_letters(settings), numbers, topic, reason)
+    chosen = await choose(settings, numbers, topic, reason)
     new_fields = pairs("--set", changes)
     sendable = []
     for each in chosen:

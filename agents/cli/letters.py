@@ -4,35 +4,86 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import insort
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
-from agents.letters import Numbered
+from agents.letters import Numbered, read_letters
 from schemas.errors import InvalidEvent, UsageError
 from schemas.settings import Settings
 from streams.intake.deadletters import DeadLetter
 from streams.intake.normalise import Normaliser
 
 
-def choose(letters: list[Numbered], numbers: tuple[str, ...], topic: str | None, reason: str | None) -> list[Numbered]:
-    """Those of these numbers, this source topic and this reason; what is not given does not restrict.
+async def choose(settings: Settings, numbers: tuple[str, ...], topic: str | None, reason: str | None) -> list[Numbered]:
+    """Read those of these numbers, this source topic and this reason; what is not given does not restrict.
+
+    Returns:
+        Them by when they failed, oldest first.
 
     Raises:
         UsageError: A number that is none.
+        UnavailableError: Kafka does not answer.
     """
-    known = {each.number for each in letters}
+    known: set[str] = set()
+    chosen: list[Numbered] = []
+
+    def take(each: Numbered) -> None:
+        if each.number in numbers:
+            known.add(each.number)
+        elif numbers:
+            return
+        if _is_meant(each.letter, topic, reason):
+            chosen.append(each)
+
+    await read_letters(settings, take)
     unknown = [number for number in numbers if number not in known]
     if unknown:
         raise UsageError(f"there is no dead letter {', '.join(unknown)}; `salespulse dlq list` shows their numbers")
-    return [
-        each
-        for each in letters
-        if (not numbers or each.number in numbers)
-        and topic in (None, each.letter.topic)
-        and reason in (None, each.letter.reason)
-    ]
+    return sorted(chosen, key=lambda each: each.letter.failed_at_ms)
+
+
+class Newest(NamedTuple):
+    """The letters that failed last, oldest first, and how many there are by reason."""
+
+    letters: list[Numbered]
+    counts: Counter[str]
+
+
+async def newest(settings: Settings, topic: str | None, reason: str | None, most: int, *, with_values: bool) -> Newest:
+    """Read the letters that failed last; of others nothing stays in memory, however many and large they are.
+
+    Args:
+        settings: Where Kafka is.
+        topic: Their source topic; None: any.
+        reason: Their reason; None: any.
+        most: How many are kept.
+        with_values: Whether the values of these are.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    counts: Counter[str] = Counter()
+    kept: list[tuple[int, int, Numbered]] = []
+
+    def take(each: Numbered) -> None:
+        if not _is_meant(each.letter, topic, reason):
+            return
+        counts[each.letter.reason] += 1
+        shown = each if with_values else each._replace(letter=msgspec.structs.replace(each.letter, value=None))
+        insort(kept, (each.letter.failed_at_ms, counts.total(), shown))
+        del kept[:-most]
+
+    await read_letters(settings, take)
+    return Newest([each for *_, each in kept], counts)
+
+
+def _is_meant(letter: DeadLetter, topic: str | None, reason: str | None) -> bool:
+    return topic in (None, letter.topic) and reason in (None, letter.reason)
 
 
 def why_not_counted(settings: Settings, letter: DeadLetter) -> InvalidEvent | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from agents.explain.engine import Engine, engine_of
 from agents.explain.sources import Progress, read_sources
-from agents.letters import Numbered, read_letters
+from agents.letters import Refused, letter_partitions, read_letters
 from agents.reading import read_to_end
 from agents.topics import partitions_of
 from agents.values import read_values
@@ -25,8 +24,8 @@ from schemas.settings import Settings
 from schemas.windows import WINDOWS
 from streams.explain.attribution import Attribution
 from streams.explain.causes import event_types_of, kinds_needed
-from streams.explain.document import Gathering, restatements_of
-from streams.explain.letters import letters_of
+from streams.explain.document import Gathering, newest_first, restates
+from streams.explain.letters import WindowLetters
 from streams.explain.parts import Moment, Parts
 from streams.fold.rules import fold_rules
 from streams.redis_view import Query, RedisReader, Selection
@@ -79,7 +78,7 @@ class Explanations:
             return await self._explain(asked, progress)
 
     async def _explain(self, asked: Asked, progress: Progress) -> Explanation:
-        letters = await read_letters(self._settings)  # first, as it says so when there are no topics at all
+        await letter_partitions(self._settings)  # first, as it says so when there are no topics at all
         engine = await engine_of(self._settings)
         kpi = next((kpi for kpi in engine.plan.kpis if kpi.name == asked.kpi), None)
         if kpi is None:
@@ -93,7 +92,8 @@ class Explanations:
         measures = [engine.plan.measures[name] for name in engine.plan.measure_names(source)] if source else []
         counted = (*event_types_of(measures), *(("target.set",) if kpi.goal is not None else ()))
         dimensions = parse_dims(parts.dims)
-        named = await self._restated(source.name) if source is not None else []
+        letters = WindowLetters(parts.intervals.span, counted, dimensions)
+        refused = await read_letters(self._settings, lambda each: letters.take(*each))
         return Explanation(
             value=value,
             title=kpi.title,
@@ -105,9 +105,9 @@ class Explanations:
             slices=parts.slices,
             groups=parts.groups,
             goals=parts.goals,
-            restatements=restatements_of(named, source.name if source else "", dimensions, parts.intervals),
-            dead_letters=letters_of(letters, parts.intervals.span, counted, dimensions),
-            events=await _events(engine, asked, parts, letters, progress) if asked.events else None,
+            restatements=await self._restated(source.name, parts) if source is not None else [],
+            dead_letters=letters.letters(),
+            events=await _events(engine, asked, parts, refused, progress) if asked.events else None,
         )
 
     async def _published(self, asked: Asked, kpi: Kpi) -> KpiValue:
@@ -129,14 +129,16 @@ class Explanations:
             hint = f"it has series by {groupings}; {everyone}"
         return f"no value of {series_key(asked.kpi, asked.window, asked.where)}: {hint}"
 
-    async def _restated(self, kpi: str) -> list[Restatement]:
-        """Read what was restated of a KPI; its name is looked for in the bytes, as most are of others."""
+    async def _restated(self, kpi: str, parts: Parts) -> list[Restatement]:
+        """Read what was restated of a series; its KPI is looked for in the bytes, as most are of others."""
         mark = f'"kpi":{msgspec.json.encode(kpi).decode()}'.encode()
-        found = []
+        dimensions = parse_dims(parts.dims)
+        found: list[Restatement] = []
         partitions = await partitions_of(self._settings, [self._settings.topics.restatements])
         async for records in read_to_end(self._settings, partitions):
-            found += [_restatements.decode(record.value) for record in records if record.value and mark in record.value]
-        return found
+            named = (_restatements.decode(record.value) for record in records if record.value and mark in record.value)
+            found += [each for each in named if restates(each, kpi, dimensions, parts.intervals)]
+        return newest_first(found)
 
 
 async def _moment(engine: Engine, kpi: Kpi, value: KpiValue) -> Moment:
@@ -156,9 +158,7 @@ def _now_ms(engine: Engine, value: KpiValue) -> int:
     return now_ms if now_ms and engine.calendar.window(value.window, now_ms).end_ms == end_ms else end_ms
 
 
-async def _events(
-    engine: Engine, asked: Asked, parts: Parts, letters: Iterable[Numbered], progress: Progress
-) -> Events:
+async def _events(engine: Engine, asked: Asked, parts: Parts, refused: Refused, progress: Progress) -> Events:
     readings = parts.anatomy.readings
     if not readings:
         return Events(count=0, sums={}, difference={}, messages=0, events=[], note=_NOT_COUNTED)
@@ -166,7 +166,7 @@ async def _events(
     attribution = Attribution(plan, engine.calendar, fold_rules(settings), parts.dims, readings.values())
     gathering = Gathering(asked.limit)
     kinds = kinds_needed((plan.measures[reading.measure] for reading in readings.values()), parts.dims)
-    read = await read_sources(settings, kinds, letters, attribution, gathering, progress)
+    read = await read_sources(settings, kinds, refused, attribution, gathering, progress)
     return gathering.document(parts.anatomy, parts.sums, read.places, plan.dimensions, read.messages)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from agents.kafka import TopicPartition
-from agents.letters import Numbered
+from agents.letters import Refused
 from agents.reading import begin_and_end_offsets, read_to_end
 from agents.topics import partitions_of
 from schemas.settings import Settings
@@ -32,7 +32,7 @@ class Read(NamedTuple):
 async def read_sources(
     settings: Settings,
     kinds: frozenset[int],
-    letters: Iterable[Numbered],
+    refused: Refused,
     attribution: Attribution,
     gathering: Gathering,
     progress: Progress,
@@ -44,7 +44,7 @@ async def read_sources(
     Args:
         settings: Where they are.
         kinds: Kinds of events that matter.
-        letters: All dead letters; what intake refused does not count.
+        refused: Where dead letters are from; they do not count.
         attribution: Says what an event added.
         gathering: Is given what counts.
         progress: Is told how far it is.
@@ -56,11 +56,11 @@ async def read_sources(
     slots = {partition: slot for slot, partition in enumerate(partitions)}
     begins, ends = await begin_and_end_offsets(settings, partitions)
     total = sum(max(0, ends[partition] - begins[partition]) for partition in partitions)
-    refused = _refused(letters, slots)
+    passed_over = _newest_epoch(refused, slots)
     rounds = 1 + total // _AT_ONCE
     done = 0
     for part in range(rounds):
-        book = Book(settings, kinds, refused, (part, rounds))
+        book = Book(settings, kinds, passed_over, (part, rounds))
         async for records in read_to_end(settings, partitions, ends=ends):
             slot = slots[TopicPartition(records[0].topic, records[0].partition)]
             await asyncio.to_thread(book.take, slot, records)
@@ -70,17 +70,10 @@ async def read_sources(
     return Read([(partition.topic, partition.partition) for partition in partitions], total)
 
 
-def _refused(letters: Iterable[Numbered], slots: dict[TopicPartition, int]) -> dict[int, set[int]]:
+def _newest_epoch(refused: Refused, slots: dict[TopicPartition, int]) -> dict[int, set[int]]:
     """Offsets of dead letters by slot; of a topic that was made anew only those of its last epoch."""
     epochs: dict[str, int] = {}
-    refused: dict[int, dict[int, int]] = {}
-    for _, letter in letters:
-        epochs[letter.topic] = max(letter.epoch, epochs.get(letter.topic, 0))
-        slot = slots.get(TopicPartition(letter.topic, letter.partition))
-        if slot is not None:
-            refused.setdefault(slot, {})[letter.offset] = letter.epoch
-    topics = {slot: partition.topic for partition, slot in slots.items()}
-    return {
-        slot: {offset for offset, epoch in offsets.items() if epoch == epochs[topics[slot]]}
-        for slot, offsets in refused.items()
-    }
+    for topic, epoch, _ in refused:
+        epochs[topic] = max(epoch, epochs.get(topic, 0))
+    newest = {where: (where.topic, epochs.get(where.topic, 0), where.partition) for where in slots}
+    return {slot: refused.get(newest[where], set()) for where, slot in slots.items()}

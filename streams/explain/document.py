@@ -99,21 +99,21 @@ def _added(steps: Iterable[Step]) -> list[Added]:
     ]
 
 
-def restatements_of(
-    restatements: Iterable[Restatement], kpi: str, dimensions: Mapping[str, str], intervals: Intervals
-) -> list[Restatement]:
-    """Pick out what was restated of a series in local days that lie in a window, newest first, each once.
+def restates(each: Restatement, kpi: str, dimensions: Mapping[str, str], intervals: Intervals) -> bool:
+    """Tell whether a restatement is of a series, in a local day that lies in a window.
 
     Days alone: what changed one is told of its week, month, quarter and year again.
     """
-    start, end = iso(intervals.span.start_ms), iso(intervals.span.end_ms)
-    found = {
-        each.id: each
-        for each in restatements
-        if each.kpi == kpi
+    return (
+        each.kpi == kpi
         and each.window == "today"
         and each.dimensions == dict(dimensions)
-        and each.period_end > start
-        and each.period_start < end
-    }
+        and each.period_end > iso(intervals.span.start_ms)
+        and each.period_start < iso(intervals.span.end_ms)
+    )
+
+
+def newest_first(restatements: Iterable[Restatement]) -> list[Restatement]:
+    """Return restatements in the order of their being told, newest first, each once."""
+    found = {each.id: each for each in restatements}
     return sorted(found.values(), key=lambda each: each.emitted_at, reverse=True)

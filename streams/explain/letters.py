@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -18,6 +19,9 @@ from streams.time import Span, iso
 _SHOWN: Final = 20
 _DECISIVE: Final = {"rep": "rep_id", "team": "team_id", "region": "region"}
 """Dimensions in which an event's own statement always decides; source and channel may be the customer's."""
+
+_Place = tuple[int, int, int]
+"""Place in the order of letters: newest first, then by when they failed, then as they came; no two have the same."""
 
 
 class Told(NamedTuple):
@@ -47,46 +51,64 @@ def told_by(letter: DeadLetter) -> Told:
     return Told(_text(said["event_type"]), _text(said["event_id"]), _instant(said["occurred_at"]), fields)
 
 
-def letters_of(
-    letters: Iterable[tuple[str, DeadLetter]], span: Span, event_types: Iterable[str], dimensions: Mapping[str, str]
-) -> Letters:
-    """Pick out the letters of a window.
+class WindowLetters:
+    """Picks out the letters of a window; keeps the newest of them, without their bytes, and counts the others.
 
     Args:
-        letters: Number and letter.
         span: The window; a letter falls into it by its own time, else by when it failed.
         event_types: What the KPI counts; what has no type, or one that is none, may be of any.
         dimensions: Of the series; what states another rep, team or region does not concern it.
     """
-    found = sorted(_picked(letters, span, frozenset(event_types), dimensions), key=lambda each: -each[0])
-    reasons = Counter(letter.reason for _, letter in found)
-    return Letters(count=len(found), reasons=dict(reasons.most_common()), letters=[each for _, each in found[:_SHOWN]])
 
+    def __init__(self, span: Span, event_types: Iterable[str], dimensions: Mapping[str, str]) -> None:
+        self._span = span
+        self._event_types = frozenset(event_types)
+        self._dimensions = dimensions
+        self._newest: list[tuple[_Place, Letter]] = []
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, _Place] = {}
 
-def _picked(
-    letters: Iterable[tuple[str, DeadLetter]], span: Span, event_types: frozenset[str], dimensions: Mapping[str, str]
-) -> Iterator[tuple[int, Letter]]:
-    for number, letter in letters:
+    def take(self, number: str, letter: DeadLetter) -> None:
+        """Take the next letter."""
         told = told_by(letter)
         at_ms = told.at_ms if told.at_ms is not None else letter.failed_at_ms
-        known_type = told.event_type in KIND
-        if not span.start_ms <= at_ms < span.end_ms or (known_type and told.event_type not in event_types):
-            continue
-        stated = {name: told.fields.get(field) for name, field in _DECISIVE.items() if name in dimensions}
-        if any(value and value != dimensions[name] for name, value in stated.items()):
-            continue
-        yield (
-            at_ms,
-            Letter(
-                number=number,
-                topic=letter.topic,
-                reason=letter.reason,
-                event_type=told.event_type,
-                event_id=told.event_id,
-                occurred_at=iso(told.at_ms) if told.at_ms is not None else None,
-                failed_at=iso(letter.failed_at_ms),
-            ),
+        if not self._concerns(told, at_ms):
+            return
+        place = (-at_ms, letter.failed_at_ms, self._counts.total())
+        self._counts[letter.reason] += 1
+        self._first[letter.reason] = min(place, self._first.get(letter.reason, place))
+        insort(self._newest, (place, _shown(number, letter, told)))
+        del self._newest[_SHOWN:]
+
+    def letters(self) -> Letters:
+        """Return what was picked: newest first, reasons by how often they occur."""
+        reasons = sorted(self._counts, key=lambda reason: (-self._counts[reason], self._first[reason]))
+        return Letters(
+            count=self._counts.total(),
+            reasons={reason: self._counts[reason] for reason in reasons},
+            letters=[letter for _, letter in self._newest],
         )
+
+    def _concerns(self, told: Told, at_ms: int) -> bool:
+        known_type = told.event_type in KIND
+        if not self._span.start_ms <= at_ms < self._span.end_ms or (
+            known_type and told.event_type not in self._event_types
+        ):
+            return False
+        stated = {name: told.fields.get(field) for name, field in _DECISIVE.items() if name in self._dimensions}
+        return not any(value and value != self._dimensions[name] for name, value in stated.items())
+
+
+def _shown(number: str, letter: DeadLetter, told: Told) -> Letter:
+    return Letter(
+        number=number,
+        topic=letter.topic,
+        reason=letter.reason,
+        event_type=told.event_type,
+        event_id=told.event_id,
+        occurred_at=iso(told.at_ms) if told.at_ms is not None else None,
+        failed_at=iso(letter.failed_at_ms),
+    )
 
 
 def _text(value: object) -> str | None:

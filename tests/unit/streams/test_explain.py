@@ -16,8 +16,8 @@ from streams.explain.anatomy import Intervals
 from streams.explain.attribution import Attribution
 from streams.explain.book import Book
 from streams.explain.causes import CAUSES, kinds_needed
-from streams.explain.document import Gathering, restatements_of
-from streams.explain.letters import letters_of
+from streams.explain.document import Gathering, newest_first, restates
+from streams.explain.letters import WindowLetters
 from streams.explain.parts import Explainer, Moment, Parts
 from streams.fold.rules import fold_rules
 from streams.intake.deadletters import DeadLetter
@@ -244,13 +244,28 @@ def test_dead_letters_of_the_window_are_those_that_might_have_counted() -> None:
         letter(7, b'{"amount": -1}', headers=(("ce_type", b"deal.won"), ("ce_time", iso(NOON_MS - 1).encode()))),
         letter(8, told(occurred_at="yesterday"), "bad_date"),
     ]
-    found = letters_of(letters, span, ("deal.won",), {"rep": "r1"})
+    picked = WindowLetters(span, ("deal.won",), {"rep": "r1"})
+    for each in letters:
+        picked.take(*each)
+    found = picked.letters()
     assert sorted(each.number for each in found.letters) == ["0", "3", "4", "5", "7", "8"]
     assert found.count == 6
     assert found.reasons["negative"] == 2
     by_number = {each.number: each for each in found.letters}
     assert by_number["7"].occurred_at == iso(NOON_MS - 1)
     assert by_number["8"].occurred_at is None
+
+
+def test_the_newest_dead_letters_are_shown_and_all_are_counted_by_reason_the_most_frequent_first() -> None:
+    picked = WindowLetters(Span(0, 2 * NOON_MS), ("deal.won",), {})
+    reasons = ["negative", "bad_date", "bad_date", "broken_json"]
+    for number in range(40):
+        at_ms = NOON_MS - (number * 7 % 40) // 2  # two of every time, in no order
+        picked.take(*letter(number, told(occurred_at=at_ms), reasons[number % 4]))
+    found = picked.letters()
+    by_age = sorted(range(40), key=lambda number: (number * 7 % 40) // 2)
+    assert [each.number for each in found.letters] == [str(number) for number in by_age[:20]]
+    assert (found.count, list(found.reasons.items())) == (40, [("bad_date", 20), ("negative", 10), ("broken_json", 10)])
 
 
 def test_offsets_of_dead_letters_are_passed_over(floor: Floor) -> None:
@@ -287,6 +302,6 @@ def test_restatements_are_days_of_the_window_each_once() -> None:
     told = floor.pipeline.rollup.take_restatements()
     span = floor.pipeline.calendar.window("30d", NOON_MS + 1)
     intervals = Intervals("30d", span, None, 0)
-    found = restatements_of([*told, *told], "revenue", {}, intervals)
+    found = newest_first(each for each in [*told, *told] if restates(each, "revenue", {}, intervals))
     assert [(each.window, each.before.numerator, each.after.numerator) for each in found] == [("today", 0, 7)]
-    assert restatements_of(told, "revenue", {"rep": "r1"}, intervals) == []
+    assert not any(restates(each, "revenue", {"rep": "r1"}, intervals) for each in told)
