@@ -134,8 +134,6 @@ async def compare(settings: Settings, progress: Progress) -> list[Difference]:
     stored = await StateReader(then, plan, state_names(settings, running.number)).folds(partitions)
     calendar = Calendar(then.time.zone, then.time.week_start)
     anew = {partition: PartitionFold(partition, plan, calendar, fold_rules(then)) for partition in partitions}
-    for partition, fold in anew.items():
-        fold.fence = begins[partition] - 1
     log = [TopicPartition(settings.topics.log, partition) for partition in partitions]
     folded, total = 0, sum(fold.fence + 1 for fold in stored.values())
     async for batch in read_to_end(settings, log):

@@ -111,8 +111,8 @@ class Deals:
         """
         if deal.stands_won:
             return self.changed(row, dims, deal)
-        amount = first(row.amount, amount_of_items(row), deal.amount, 0)
-        cost = first(row.cost, cost_of_items(row), deal.cost, 0)
+        amount = first(row.amount, amount_of_items(row), deal.amount)
+        cost = first(row.cost, cost_of_items(row), deal.cost)
         deal.amount, deal.cost = amount, cost
         customer_class = "returning" if self.wins else "new"
         sale = Sale(row.event_hash, row.at_ms, dims, customer_class, amount, cost, splits(row, units=True))
@@ -148,11 +148,10 @@ class Deals:
     def returned(self, row: Row, dims: Dims, deal: Deal) -> tuple[int, int]:
         """Take a deal.returned; returns amount and cost."""
         sale, out = deal.sale, self._out
-        amount = first(row.amount, amount_of_items(row), sale.amount if sale else 0, 0)
-        cost = first(row.cost, cost_of_items(row), 0)
+        amount = first(row.amount, amount_of_items(row), sale.amount if sale else None)
+        cost = first(row.cost, cost_of_items(row))
         counting = out.plan.counting("return", sale.customer_class if sale else None)
-        products = tuple((p, 1, (q[0], q[1])) for p, _, q in splits(row, units=False) or ()) or None
-        out.fact(counting, row.at_ms, dims, (amount, cost), products=products)
+        out.fact(counting, row.at_ms, dims, (amount, cost), products=splits(row, units=False))
         if sale is not None:
             self._class_base(row.at_ms, dims, -amount, 0)
         return amount, cost

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -94,7 +95,7 @@ class EventFiles:
         """The events from a position in the order of event time on."""
         for place in range(position, len(self)):
             index = self._order[place]
-            file = next(number for number, end in enumerate(self._bounds[1:]) if index < end)
+            file = bisect_right(self._bounds, index) - 1
             yield self._files[file].get(index - self._bounds[file])
 
     def fingerprint(self, *more: str) -> str:

@@ -12,7 +12,7 @@ from streams.history import HistoryPoint, HistoryStep, slices
 from streams.rollup.series import Series
 from streams.rollup.sums import WindowSums
 from streams.rollup.values import KpisOfWindows, WindowKpi
-from streams.time import FOREVER_MS, Calendar, Span
+from streams.time import Calendar, Span
 
 _RESOLUTION: Final = "15m"
 _WINDOW_OF: Final[Mapping[HistoryStep, str]] = {"1h": "1h", "1d": "today"}
@@ -72,7 +72,7 @@ class Trends:
                 flow[name] = flow.get(name, 0) + value
         tail: dict[str, int] = {}
         for part in self._calendar.tail(span.end_ms, _RESOLUTION) if kpi.has_levels else ():
-            for name, value in series.sum_between(part.start_ms, min(part.end_ms, FOREVER_MS), part.resolution).items():
+            for name, value in series.sum_between(part.start_ms, part.end_ms, part.resolution).items():
                 tail[name] = tail.get(name, 0) + value
         end_s = span.end_ms // 1000
         computed = kpi.compute(WindowSums(flow, tail, series.total, end_s, end_s, {}), None)

@@ -37,6 +37,12 @@ def test_events_of_several_files_come_in_order_of_event_time_and_as_they_stand(t
     }
 
 
+def test_files_without_events_are_passed_over(tmp_path: Path) -> None:
+    numbers = [[], [1, 2], [], [], [3], []]
+    paths = [ndjson(tmp_path / f"{place}.ndjson", *(event(n, n) for n in found)) for place, found in enumerate(numbers)]
+    assert ids(EventFiles(paths)) == ["e-1", "e-2", "e-3"]
+
+
 def test_source_topic_and_key_come_from_the_event(tmp_path: Path) -> None:
     spend = {"event_id": "s", "event_type": "spend.recorded", "occurred_at": 1, "amount": 1, "category": "sales"}
     wrapped = {
