@@ -11,9 +11,11 @@ from agents.kafka import AIOKafkaProducer, TopicPartition
 from agents.patience import patiently
 from agents.pipeline import Pipeline
 from agents.reading import read_to_end
+from agents.recovery import grouping_of, owner_of
 from schemas.alerts import Alert
 from schemas.catalogue import KPIS
 from schemas.formula import measures_of
+from schemas.kpi import dims_key
 from schemas.settings import Settings
 from streams.alerting.monitor import KPI, ConversionMonitor
 from streams.metrics.exporter import Exporter
@@ -50,7 +52,7 @@ class Alerting:
         self._redis = redis
         self._exporter = exporter
         self._monitor = ConversionMonitor(settings)
-        self._last: dict[str, bytes] = {}
+        self._last: dict[str, Alert] = {}
         self._known: dict[int, Rollup] = {}
 
     async def restore(self) -> None:
@@ -58,23 +60,41 @@ class Alerting:
         topic = TopicPartition(self._settings.topics.alerts, 0)
         async for batch in read_to_end(self._settings, [topic]):
             for record in batch:
-                self._last[record.key.decode()] = record.value
-        for payload in self._last.values():
-            self._monitor.restore(_decoder.decode(payload))
+                self._last[record.key.decode()] = _decoder.decode(record.value)
+        for alert in self._last.values():
+            self._monitor.restore(alert)
 
     async def evaluate(self) -> None:
         """Evaluate every watched series that is owned here."""
-        now_ms = wall_ms()
         if self._known != self._pipeline.rollups:
-            # Another worker may have watched these series until now.
-            self._known = dict(self._pipeline.rollups)
-            await patiently(self.restore)
+            await self._take_over()
+        now_ms = wall_ms()
         changed = False
         for owner, rollup in list(self._pipeline.rollups.items()):
             for series in [series for series in rollup.series.values() if series.grouping in WATCHED]:
+                if self._pipeline.rollups.get(owner) is not rollup:
+                    break  # lost while an alert was on its way: somebody else judges these series now
                 changed |= await self._evaluate(owner, rollup, series.dims, now_ms)
         if changed:
-            await self._redis.publish_alerts(self._last)
+            await self._show()
+
+    async def _take_over(self) -> None:
+        """Learn what was said of the series that are watched here now: another worker may have watched them so far."""
+        self._known = dict(self._pipeline.rollups)
+        await self._redis.publish_alerts({})  # what this worker knows may be outdated: not to be written meanwhile
+        await patiently(self.restore)
+        await self._show()
+
+    async def _show(self) -> None:
+        """Show the alerts of the groupings that are watched here; the others' owners show theirs."""
+        owners, rollups = self._settings.kafka.partitions, self._pipeline.rollups
+        here = {grouping for grouping in WATCHED if owner_of(grouping, owners) in rollups}
+        shown = {
+            name: alert.to_json()
+            for name, alert in self._last.items()
+            if grouping_of(dims_key(alert.dimensions)) in here
+        }
+        await self._redis.publish_alerts(shown)
 
     async def _evaluate(self, owner: int, rollup: Rollup, dims: str, now_ms: int) -> bool:
         def counts(start_ms: int, end_ms: int) -> tuple[int, int]:
@@ -85,8 +105,7 @@ class Alerting:
         alerts = self._monitor.evaluate(dims, counts, rollup.watermark_ms(now_ms), quality)
         self._exporter.set_alert_stats(owner, dims, self._monitor.status(dims))
         for alert in alerts:
-            payload = msgspec.json.encode(alert)
-            self._last[alert.fingerprint] = payload
+            self._last[alert.fingerprint] = alert
             topic = self._settings.topics.alerts
-            await self._producer.send_and_wait(topic, payload, alert.fingerprint.encode())
+            await self._producer.send_and_wait(topic, alert.to_json(), alert.fingerprint.encode())
         return bool(alerts)

@@ -8,10 +8,12 @@ from redis.asyncio import Redis as Client
 
 
 class AlertBoard:
-    """Keeps the alerts that this worker owns, and writes what changed.
+    """Holds the alerts of the series that are watched here, writes what changed and keeps it alive.
+
+    Who watches nothing holds nothing, and so writes and keeps alive nothing.
 
     Args:
-        key: The hash.
+        key: The hash; those who watch other series write into it, too.
         ttl_ms: It is kept alive for this long after each write.
     """
 
@@ -21,29 +23,22 @@ class AlertBoard:
         self._alerts: dict[str, bytes] = {}
         self._changed: set[str] = set()
 
-    def take(self, alerts: Mapping[str, bytes]) -> None:
-        """Remember alerts; an empty value takes one off the board."""
-        for fingerprint, payload in alerts.items():
-            if payload:
-                self._alerts[fingerprint] = payload
-            else:
-                self._alerts.pop(fingerprint, None)
-            self._changed.add(fingerprint)
+    def hold(self, alerts: Mapping[str, bytes]) -> None:
+        """Hold these and no others; what is let go stays in Redis, where somebody else sees to it now."""
+        changed = {name for name, payload in alerts.items() if payload != self._alerts.get(name)}
+        self._changed = changed | (self._changed & alerts.keys())
+        self._alerts = dict(alerts)
 
     async def write(self, client: Client, *, again: bool) -> None:
         """Write what changed; everything where Redis has lost it, which `again` says or the missing key shows."""
         if self._alerts and (again or not await client.pexpire(self._key, self._ttl_ms)):
             self._changed.update(self._alerts)
-        if not self._changed:
+        written = {name: self._alerts[name] for name in self._changed}
+        if not written:
             return
-        changed = frozenset(self._changed)
         async with client.pipeline(transaction=True) as pipe:
-            for fingerprint in sorted(changed):
-                if fingerprint in self._alerts:
-                    pipe.hset(self._key, fingerprint, self._alerts[fingerprint])
-                else:
-                    pipe.hdel(self._key, fingerprint)
+            for name, payload in sorted(written.items()):
+                pipe.hset(self._key, name, payload)
             pipe.pexpire(self._key, self._ttl_ms)
-            held = {fingerprint: self._alerts.get(fingerprint) for fingerprint in changed}
             await pipe.execute()
-        self._changed -= {name for name, payload in held.items() if self._alerts.get(name) == payload}
+        self._changed = {name for name in self._changed if self._alerts[name] != written.get(name)}

@@ -83,8 +83,11 @@ class RedisSink:
         self._news.set()
 
     async def publish_alerts(self, alerts: Mapping[str, bytes]) -> None:
-        """Remember alerts, fingerprint -> JSON; returns at once. Others stay; an empty value takes one off."""
-        self._alerts.take(alerts)
+        """Remember the alerts of all series that are watched here, fingerprint -> JSON; returns at once.
+
+        Those that were told before and are not among them are left to whoever watches their series now.
+        """
+        self._alerts.hold(alerts)
         self._news.set()
 
     def wants_everything(self, owner: int) -> bool:

@@ -329,17 +329,43 @@ async def test_changes_are_announced(sink: RedisSink, reader: RedisReader) -> No
 
 
 @pytest.mark.asyncio
-async def test_alerts_are_kept_replaced_and_taken_off(
+async def test_alerts_are_kept_and_replaced_and_written_again_when_they_are_lost(
     sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
 ) -> None:
+    key = f"{keys_of(settings)}:alerts"
     await sink.publish_alerts({"f1": b'{"state":"firing"}', "f2": b'{"state":"firing"}'})
     await sink.flush()
-    await sink.publish_alerts({"f1": b'{"state":"resolved"}', "f2": b""})
+    now = {"f1": b'{"state":"resolved"}', "f2": b'{"state":"firing"}'}
+    await sink.publish_alerts(now)
     await sink.flush()
-    assert await reader.alerts() == {"f1": b'{"state":"resolved"}'}
-    await raw.delete(f"{keys_of(settings)}:alerts")
+    assert await reader.alerts() == now
+    await raw.delete(key)
     await sink.flush()
-    assert await reader.alerts() == {"f1": b'{"state":"resolved"}'}
+    assert await reader.alerts() == now
+    assert 0 < await raw.pttl(key) <= settings.redis.ttl
+    await raw.persist(key)
+    await sink.flush()
+    assert 0 < await raw.pttl(key) <= settings.redis.ttl, "each tick says that they are alive"
+
+
+@pytest.mark.asyncio
+async def test_alerts_of_series_that_another_worker_watches_now_are_left_to_it(
+    sink: RedisSink, reader: RedisReader, raw: redis.asyncio.Redis, settings: Settings
+) -> None:
+    key = f"{keys_of(settings)}:alerts"
+    await sink.publish_alerts({"f1": b'{"state":"firing"}'})
+    await sink.flush()
+    await sink.publish_alerts({})
+    await raw.persist(key)
+    await sink.flush()
+    assert await reader.alerts() == {"f1": b'{"state":"firing"}'}, "the other one shows it"
+    assert await raw.pttl(key) == -1, "and keeps it alive"
+    await raw.delete(key)
+    await sink.flush()
+    assert await reader.alerts() == {}
+    await sink.publish_alerts({"f1": b'{"state":"firing"}'})
+    await sink.flush()
+    assert await reader.alerts() == {"f1": b'{"state":"firing"}'}, "it is ours again"
 
 
 @pytest.mark.asyncio
