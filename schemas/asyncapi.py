@@ -15,7 +15,7 @@ CONTRACT_VERSION: Final = "1.0.0"
 _OUT: Final = {
     "updates": ("Every change of a KPI value, kept for seven days.", "KpiValue"),
     "latest": ("The last value of every series; compacted.", "KpiValue"),
-    "alerts": ("Transitions of alerts: firing, resolved, no_data.", "Alert"),
+    "alerts": ("Transitions of alerts: firing, resolved, no_data; compacted, so that the last of each stays.", "Alert"),
     "deadletter": (
         "Messages that could not be counted, byte for byte, with the reason in their headers.",
         "DeadLetter",

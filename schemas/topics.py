@@ -97,7 +97,8 @@ def all_topics(
         *(TopicSpec(name, source_partitions, kept) for name in topics.sources().values()),
         TopicSpec(topics.updates, partitions, week, aligned=True),
         TopicSpec(topics.latest, partitions, _COMPACTED | {"min.compaction.lag.ms": "0"}, aligned=True),
-        TopicSpec(topics.alerts, 1, week),
+        # The last transition of every alert is what the next worker begins with, however long ago it was.
+        TopicSpec(topics.alerts, 1, _COMPACTED),
         TopicSpec(topics.moments, 1, _COMPACTED),
         TopicSpec(topics.restatements, partitions, kept),
         TopicSpec(topics.deadletter, 1, kept | {"max.message.bytes": "10485760"}),
