@@ -18,7 +18,7 @@ from agents.cli.options import command_options, json_option, pairs, run_async, w
 from agents.cli.output import plain_table, print_json, stdout
 from agents.cli.units import show_change, show_value
 from agents.values import read_values
-from schemas.catalogue.compose import known_kpis
+from schemas.catalogue.compose import dimensions_of, known_kpis
 from schemas.declare import Better
 from schemas.errors import UnavailableError, UsageError
 from schemas.kpi import KpiValue
@@ -32,7 +32,7 @@ _EVERY_S: Final = 1.0
 @click.argument("names", nargs=-1)
 @window_option
 @click.option(
-    "--by", "by", multiple=True, metavar="DIM", help="Break down by a dimension (repeat for pairs; * for all)"
+    "--by", "by", multiple=True, metavar="DIM", help="Break down by a dimension, or a pair: rep,stage (* for all)"
 )
 @click.option("--where", "where", multiple=True, metavar="DIM=VALUE", help="Only series with this value")
 @click.option("--watch", is_flag=True, help="Go on, and show changes as they come")
@@ -82,14 +82,17 @@ def make_query(
     """What is asked for; raises UsageError for a KPI or a dimension that does not exist."""
     chosen = select_kpis(settings, names)
     conditions = pairs("--where", where)
-    known = {"*", *(name for kpi in known_kpis(settings).values() for name in kpi.dimensions)}
-    for option, dimension in [*(("--by", name) for name in by), *(("--where", name) for name in conditions)]:
+    known = {"*", *dimensions_of(known_kpis(settings).values())}
+    by_each = tuple(name.strip() for text in by for name in text.split(","))
+    for option, dimension in [*(("--by", name) for name in by_each), *(("--where", name) for name in conditions)]:
         if dimension not in known:
             raise UsageError(
                 f"{option}: found {dimension!r}{closest(dimension, known)}; allowed: {', '.join(sorted(known))}"
             )
     selection = Selection(
-        kpis=tuple(kpi.name for kpi in chosen) if names else None, by="*" if "*" in by else by, where=conditions
+        kpis=tuple(kpi.name for kpi in chosen) if names else None,
+        by="*" if "*" in by_each else by_each,
+        where=conditions,
     )
     return Query((window,), (selection,))
 

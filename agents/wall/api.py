@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from agents.wall.parameters import dimensions_of, parse_kpis, parse_query, parse_windows, refuse_others
+from agents.wall.parameters import parse_kpis, parse_query, parse_windows, refuse_others
+from schemas.catalogue.compose import dimensions_of
 from schemas.declare import Kpi
 from schemas.windows import WINDOWS
 from streams.redis_view import Answer, Freshness, RedisReader

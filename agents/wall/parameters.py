@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, cast, get_args
 
 from multidict import MultiMapping
 
 from agents.wall.problems import ProblemError, bad_parameter
+from schemas.catalogue.compose import dimensions_of
 from schemas.declare import Kpi
 from schemas.windows import WINDOWS
 from streams.history import HistoryStep
@@ -16,11 +17,6 @@ from streams.redis_view import Query, Selection
 ALIASES: Final = {"kpis": "kpi", "windows": "window"}
 _ALLOWED: Final = ("kpi", "window", "by", "where", "wall", "token")
 _STEPS: Final = get_args(HistoryStep)
-
-
-def dimensions_of(kpis: Iterable[Kpi]) -> tuple[str, ...]:
-    """Every dimension that one of the KPIs is broken down by."""
-    return tuple(dict.fromkeys(name for kpi in kpis for pair in kpi.dimensions for name in pair.split(",")))
 
 
 def parse_query(parameters: MultiMapping[str], kpis: Mapping[str, Kpi]) -> Query:

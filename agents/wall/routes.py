@@ -14,10 +14,9 @@ from agents.wall.api import Api
 from agents.wall.explain import Explain
 from agents.wall.openapi import openapi
 from agents.wall.pages import Pages
-from agents.wall.parameters import dimensions_of
 from agents.wall.problems import ProblemError, guarded, not_found
 from agents.wall.stream import Stream
-from schemas.catalogue.compose import catalogue_of, known_kpis
+from schemas.catalogue.compose import catalogue_of, dimensions_of, known_kpis
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.playlist import playlist
 from schemas.settings import Settings

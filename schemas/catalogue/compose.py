@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -65,6 +65,11 @@ def catalogue_of(settings: Settings, origin: str = "salespulse.toml") -> Catalog
 def known_kpis(settings: Settings) -> dict[str, Kpi]:
     """Return every KPI that may be asked for, in force or not; those that are not have no values."""
     return {kpi.name: kpi for kpi in (*KPIS, *catalogue_of(settings).kpis)}
+
+
+def dimensions_of(kpis: Iterable[Kpi]) -> tuple[str, ...]:
+    """Return every dimension that one of the KPIs is broken down by, alone or with another."""
+    return tuple(dict.fromkeys(name for kpi in kpis for pair in kpi.dimensions for name in pair.split(",")))
 
 
 def _points_formula(points: Mapping[str, int], measures: dict[str, Measure]) -> str:

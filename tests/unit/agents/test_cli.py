@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from agents.cli.entry import run
+from agents.cli.kpis import make_query
 from agents.cli.running import Running, alone, find_running, with_running
 from agents.cli.units import show_duration, show_value
 from schemas.catalogue import KPIS
@@ -66,6 +67,7 @@ def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) ->
         (["kpis", "--window", "3d"], "'3d' is not one of '5m'"),
         (["kpis", "revenu"], "no such KPI: revenu; did you mean revenue?"),
         (["kpis", "--by", "reps"], "--by: found 'reps'; did you mean rep?"),
+        (["kpis", "--by", "rep,stag"], "--by: found 'stag'; did you mean stage?"),
         (["kpis", "--where", "rep"], "--where: found 'rep'; allowed is NAME=VALUE"),
         (["kpis", "--watch", "--json"], "--watch and --json: one of them"),
         (["catalogue", "--config", "none.toml"], "none.toml: no such settings file"),
@@ -94,6 +96,14 @@ def test_a_wrong_setting_is_one_line_with_file_key_found_and_allowed(
     assert capsys.readouterr().err == (
         "salespulse: salespulse.toml: time.zone: found 'Mars'; allowed is an IANA zone like Europe/Berlin\n"
     )
+
+
+@pytest.mark.parametrize("by", [("rep,stage",), ("rep", "stage"), (" stage , rep",)])
+def test_a_pair_of_dimensions_is_asked_for_as_one_text_or_as_two(by: tuple[str, ...]) -> None:
+    query = make_query(Settings(), ("stage_conversion",), "30d", by, ())
+    matches = query.matcher("30d")
+    assert matches("stage_conversion", "rep=r-7,stage=new")
+    assert not matches("stage_conversion", "rep=r-7")
 
 
 @pytest.mark.parametrize(
