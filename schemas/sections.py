@@ -8,16 +8,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.durations import Duration, Least
 from schemas.topics import Topics
+from schemas.windows import HOUR_MS
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Positive = Annotated[int, Meta(ge=1)]
 Name = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
-
-
-class Duration(int):
-    """A length of time in milliseconds, written like ``10s`` or ``90d`` in the settings."""
+Share = Annotated[int, Meta(ge=0, le=100)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,7 +50,7 @@ class Kafka(_Section, frozen=True):
     source_partitions: Annotated[int, Meta(ge=1, le=1000)] = 8
     replication_factor: Annotated[int, Meta(ge=1, le=9)] = 1
     idempotence: bool = True
-    session_timeout: Duration = Duration(10_000)
+    session_timeout: Annotated[Duration, Least(1_000)] = Duration(10_000)
     security: KafkaSecurity = KafkaSecurity()
 
 
@@ -80,7 +79,7 @@ class Time(_Section, frozen=True):
     clock: Literal["wall", "event"] = "wall"
     out_of_orderness: Duration = Duration(10_000)
     future_skew: Duration = Duration(300_000)
-    tick: Duration = Duration(1_000)
+    tick: Annotated[Duration, Least(50)] = Duration(1_000)
 
 
 class Money(_Section, frozen=True):
@@ -100,11 +99,17 @@ class Catalogue(_Section, frozen=True):
 class KpiSettings(_Section, frozen=True):
     """What the definitions of KPIs leave to the business."""
 
-    churn_horizon: Duration = Duration(90 * 86_400_000)
-    mean_lifetime: Duration = Duration(730 * 86_400_000)
-    abc_shares: tuple[int, int] = (80, 15)
+    churn_horizon: Annotated[Duration, Least(HOUR_MS)] = Duration(90 * 86_400_000)
+    mean_lifetime: Annotated[Duration, Least(HOUR_MS)] = Duration(730 * 86_400_000)
+    abc_shares: tuple[Share, Share] = (80, 15)
     satisfaction_scale: Positive = 5
-    stages: tuple[str, ...] = ("new", "contacted", "first_meeting", "proposal", "negotiation")
+    stages: Annotated[tuple[str, ...], Meta(min_length=1)] = (
+        "new",
+        "contacted",
+        "first_meeting",
+        "proposal",
+        "negotiation",
+    )
     stage_limit: Duration = Duration(7 * 86_400_000)
     stage_limits: dict[str, Duration] = {}
     working_days: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -119,7 +124,7 @@ class Intake(_Section, frozen=True):
 
     frame_events: Positive = 1_000
     pace: Duration = Duration(25)
-    commit_interval: Duration = Duration(1_000)
+    commit_interval: Annotated[Duration, Least(10)] = Duration(1_000)
     max_event_bytes: Positive = 262_144
     dead_letter_window: Positive = 1_000
     dead_letter_minimum: Positive = 100
@@ -129,10 +134,10 @@ class Intake(_Section, frozen=True):
 class Pipeline(_Section, frozen=True):
     """How often values and checkpoints are written."""
 
-    emit_interval: Duration = Duration(100)
-    checkpoint_interval: Duration = Duration(2_500)
-    dedupe_horizon: Duration = Duration(35 * 86_400_000)
-    stale_after: Duration = Duration(10_000)
+    emit_interval: Annotated[Duration, Least(10)] = Duration(100)
+    checkpoint_interval: Annotated[Duration, Least(50)] = Duration(2_500)
+    dedupe_horizon: Annotated[Duration, Least(HOUR_MS)] = Duration(35 * 86_400_000)
+    stale_after: Annotated[Duration, Least(10)] = Duration(10_000)
 
 
 class Alerts(_Section, frozen=True):
@@ -141,7 +146,7 @@ class Alerts(_Section, frozen=True):
     tau: Annotated[float, Meta(ge=0, le=1)] = 0.10
     minimum_expected: Positive = 50
     baseline_floor: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    interval: Duration = Duration(60_000)
+    interval: Annotated[Duration, Least(15_000)] = Duration(60_000)  # of less, a minute is too long a gap
 
 
 class Metrics(_Section, frozen=True):

@@ -16,14 +16,15 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas.catalogue.compose import catalogue_of
+from schemas.durations import Duration, parse_duration
 from schemas.errors import SettingsError
+from schemas.limits import broken_limits
 from schemas.playlist import playlist
 from schemas.sections import (
     Alerts,
     App,
     Catalogue,
     Currency,
-    Duration,
     Http,
     Intake,
     Kafka,
@@ -71,8 +72,6 @@ __all__ = [
 
 ENV_PREFIX: Final = "SALESPULSE_"
 DEFAULT_FILE: Final = "salespulse.toml"
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_UNIT_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -110,6 +109,9 @@ def settings_from(
         settings = msgspec.convert(document, Settings, dec_hook=_decode_special)
     except msgspec.ValidationError as error:
         raise SettingsError(_explain(str(error), document, origin, from_environment or {})) from None
+    for key, found, allowed in broken_limits(settings):
+        place = _origin_of(key, origin, from_environment or {})
+        raise SettingsError(f"{place}: {key}: found {found}; allowed is {allowed}")
     _check_values(settings, origin)
     return settings
 
@@ -145,12 +147,7 @@ def _from_text(keys: list[str], text: str) -> object:
     for key in keys:
         fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
         kind = fields.get(key)
-    if (
-        kind is None
-        or kind in (str, Duration)
-        or getattr(kind, "__origin__", None) in (Literal,)
-        or kind in (Name, Currency)
-    ):
+    if kind is None or getattr(kind, "__origin__", kind) in (str, Duration, Literal):  # what is annotated has its type
         return text
     try:
         return json.loads(text)
@@ -168,18 +165,6 @@ def _decode_special(kind: type, value: object) -> object:
     raise ValueError("expected a duration as text, like 500ms, 10s, 5m, 1h or 90d")
 
 
-def parse_duration(text: str) -> Duration:
-    """Read ``10s``, ``1.5h``, ``90d``.
-
-    Raises:
-        ValueError: It is not a number with one of the units ms, s, m, h, d.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("expected a duration like 500ms, 10s, 5m, 1h or 90d")
-    return Duration(int(float(match[1]) * _UNIT_MS[match[2]]))
-
-
 def _explain(message: str, document: Mapping[str, Any], origin: str, from_environment: Mapping[str, str]) -> str:
     """Turn msgspec's message into ``file: key: what was found; what is allowed``."""
     text, _, place = message.partition(" - at `$")
@@ -194,7 +179,7 @@ def _explain(message: str, document: Mapping[str, Any], origin: str, from_enviro
 
 
 def _origin_of(key: str, origin: str, from_environment: Mapping[str, str]) -> str:
-    variable = from_environment.get(key)
+    variable = from_environment.get(key.partition("[")[0])  # a list comes as a whole
     return f"environment {variable}" if variable else origin
 
 
@@ -258,7 +243,3 @@ def _check_values(settings: Settings, origin: str) -> None:
             valid = False
         if not valid:
             raise SettingsError(f"{origin}: money.rates.{code}: found {rate!r}; allowed is a number above 0")
-    if sum(settings.kpi.abc_shares) > 100:
-        raise SettingsError(
-            f"{origin}: kpi.abc_shares: found {list(settings.kpi.abc_shares)}; their sum must not exceed 100"
-        )

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from schemas.windows import DAY_MS, HOUR_MS
 
 SOURCES: Final = ("leads", "calls", "emails", "deals", "web", "spend", "service", "targets")
 """The eight source topics, by their key in the settings."""
 
+TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+"""What Kafka allows."""
+
 
 class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Names of all topics: ``[topics]`` of the settings."""
 
-    leads: str = "sales.leads.v1"
-    calls: str = "sales.calls.v1"
-    emails: str = "sales.emails.v1"
-    deals: str = "sales.deals.v1"
-    web: str = "sales.web.v1"
-    spend: str = "sales.spend.v1"
-    service: str = "sales.service.v1"
-    targets: str = "sales.targets.v1"
-    updates: str = "sales.kpi.updates.v1"
-    latest: str = "sales.kpi.latest.v1"
-    alerts: str = "sales.alerts.v1"
-    moments: str = "sales.moments.v1"
-    restatements: str = "sales.kpi.restatements.v1"
-    deadletter: str = "sales.deadletter.v1"
-    log: str = "salespulse.log"
-    cells: str = "salespulse.cells"
+    leads: TopicName = "sales.leads.v1"
+    calls: TopicName = "sales.calls.v1"
+    emails: TopicName = "sales.emails.v1"
+    deals: TopicName = "sales.deals.v1"
+    web: TopicName = "sales.web.v1"
+    spend: TopicName = "sales.spend.v1"
+    service: TopicName = "sales.service.v1"
+    targets: TopicName = "sales.targets.v1"
+    updates: TopicName = "sales.kpi.updates.v1"
+    latest: TopicName = "sales.kpi.latest.v1"
+    alerts: TopicName = "sales.alerts.v1"
+    moments: TopicName = "sales.moments.v1"
+    restatements: TopicName = "sales.kpi.restatements.v1"
+    deadletter: TopicName = "sales.deadletter.v1"
+    log: TopicName = "salespulse.log"
+    cells: TopicName = "salespulse.cells"
 
     def sources(self) -> dict[str, str]:
         """Source key -> topic name, for the eight topics of events."""

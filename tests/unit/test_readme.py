@@ -13,7 +13,7 @@ from schemas.catalogue import KPIS
 from schemas.catalogue.compose import catalogue_of
 from schemas.declare import Kpi
 from schemas.decode import decode
-from schemas.sections import Duration
+from schemas.durations import Duration
 from schemas.settings import Settings, settings_from
 from streams.mapping.find import parse_mapping
 from streams.mapping.rows import map_csv

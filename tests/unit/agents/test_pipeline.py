@@ -314,7 +314,7 @@ async def test_nothing_is_told_between_the_loss_of_partitions_and_the_next_assig
 
 
 def test_of_series_with_dimensions_something_is_said_once_a_tick_and_at_every_checkpoint() -> None:
-    settings = settings_from({"kafka": {"partitions": 1}, "time": {"tick": "1h"}})
+    settings = settings_from({"kafka": {"partitions": 1}, "time": {"tick": "1h"}, "redis": {"ttl": "1d"}})
     pure = PurePipeline(settings, partitions=1, frame_events=1)
     failures: list[BaseException] = []
     emitter = Emitter(settings, "cells", cast(AIOKafkaProducer, SlowProducer()), failures.append)
