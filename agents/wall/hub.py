@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from agents.wall.moments import RecentMoments
 from schemas.errors import UnavailableError
 from streams.redis_view import Freshness, Query, RedisReader, Update, entry_order
 
+_LOG: Final = logging.getLogger(__name__)
 _POLL_S: Final = 1.0
 _GATHER_S: Final = 0.01
 _AT_MOST_EVERY_S: Final = 0.1
@@ -109,7 +111,7 @@ class Hub:
             subscriber.celebrate(self._moments.all(self._shown.now_ms))
         if self._pump_task is None:
             self._moments = RecentMoments()
-            self._pump_task = asyncio.create_task(self._pump(), name="wall-hub")
+            self._pump_task = asyncio.create_task(self._keep_pumping(), name="wall-hub")
         try:
             yield subscriber
         finally:
@@ -117,6 +119,18 @@ class Hub:
             if not self._subscribers and self._pump_task is not None:
                 task, self._pump_task = self._pump_task, None
                 await end(task)
+
+    async def _keep_pumping(self) -> None:
+        """Pump until cancelled: whatever goes wrong must not leave those who listen without news for good."""
+        while True:
+            try:
+                await self._pump()
+            except Exception:  # noqa: BLE001  whatever it is, they must hear of changes again
+                _LOG.exception("reading what changes failed; it begins anew")
+            self._show_silence()
+            await asyncio.sleep(_POLL_S)
+            for subscriber in self._subscribers:
+                subscriber.ask_snapshot()  # nobody knows what changed meanwhile
 
     async def _pump(self) -> None:
         listening = asyncio.create_task(self._listen(), name="wall-hub-listen")
