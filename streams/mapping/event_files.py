@@ -11,7 +11,6 @@ import mmap
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -20,11 +19,14 @@ import msgspec
 import orjson
 
 from schemas.asyncapi import source_of
-from schemas.errors import UsageError
+from schemas.decode import instant_ms
+from schemas.diagnose import excerpt
+from schemas.errors import InvalidEvent, UsageError
 from schemas.rows import EVENT_TYPES
 from streams.mapping.csv_file import DataFileError
 from streams.mapping.rows import MappedFile, map_csv
 from streams.mapping.rules import CsvMapping
+from streams.time import FOREVER_MS
 
 NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 _SOURCE_OF: Final = {name: source_of(name) for name in EVENT_TYPES}
@@ -207,23 +209,16 @@ def _event_time(path: Path, number: int, text: bytes) -> int:
             f"{path}, line {number}, event_type: found {event_type or 'nothing'}; "
             "allowed: an event type such as deal.won (`salespulse schemas export` writes all)"
         )
-    at_ms = _moment_ms(moment)
-    if at_ms is None:
+    try:
+        at_ms = instant_ms("" if moment is None else moment)  # by intake's rule: in the order in which it is counted
+    except InvalidEvent as error:
+        found = "nothing" if moment is None else error.found
+        raise DataFileError(f"{path}, line {number}, occurred_at: found {found}; allowed: {error.allowed}") from None
+    if at_ms >= FOREVER_MS:
         raise DataFileError(
-            f"{path}, line {number}, occurred_at: found {moment if moment is not None else 'nothing'}; "
-            "allowed: RFC 3339 with an offset, such as 2025-03-31T17:00:00Z, or integer UTC milliseconds"
+            f"{path}, line {number}, occurred_at: found {excerpt(moment)}; allowed: milliseconds below {FOREVER_MS}"
         )
     return at_ms
-
-
-def _moment_ms(moment: str | int | None) -> int | None:
-    if isinstance(moment, int):
-        return moment
-    try:
-        parsed = datetime.fromisoformat(moment or "")
-    except ValueError:
-        return None
-    return None if parsed.tzinfo is None else round(parsed.astimezone(UTC).timestamp() * 1000)
 
 
 def _order(times: array[int]) -> Sequence[int]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.decode import instant_ms
 from schemas.errors import UsageError
 from streams.mapping.csv_file import DataFileError
 from streams.mapping.event_files import EventFiles
@@ -41,6 +42,14 @@ def test_files_without_events_are_passed_over(tmp_path: Path) -> None:
     numbers = [[], [1, 2], [], [], [3], []]
     paths = [ndjson(tmp_path / f"{place}.ndjson", *(event(n, n) for n in found)) for place, found in enumerate(numbers)]
     assert ids(EventFiles(paths)) == ["e-1", "e-2", "e-3"]
+
+
+@pytest.mark.parametrize(
+    "moment", ["2025-03-31t17:00:00z", "2025-03-31T17:00:00.0006Z", "2025-03-31T17:00:00.999999+02:00", 0, 1 << 52]
+)
+def test_times_are_read_as_intake_reads_them(tmp_path: Path, moment: str | int) -> None:
+    files = EventFiles([ndjson(tmp_path / "e.ndjson", event(1, moment))])
+    assert [outgoing.at_ms for outgoing in files.since(0)] == [instant_ms(moment)]
 
 
 def test_source_topic_and_key_come_from_the_event(tmp_path: Path) -> None:
@@ -87,7 +96,15 @@ def test_the_fingerprint_is_of_the_content_not_of_the_name(tmp_path: Path) -> No
             "line 2, event_type: found deal.gone; allowed: an event type",
         ),
         ('{"event_type": "deal.won"}', "line 2, occurred_at: found nothing; allowed: RFC 3339"),
-        ('{"event_type": "deal.won", "occurred_at": "2025-03-31 17:00"}', "found 2025-03-31 17:00; allowed: RFC 3339"),
+        (
+            '{"event_type": "deal.won", "occurred_at": "2025-03-31 17:00"}',
+            'found "2025-03-31 17:00"; allowed: RFC 3339',
+        ),
+        ('{"event_type": "deal.won", "occurred_at": -5}', "occurred_at: found -5; allowed: a time from 1970 on"),
+        (
+            '{"event_type": "deal.won", "occurred_at": 1' + "0" * 30 + "}",
+            "allowed: milliseconds below 9007199254740992",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_placed_is_named(tmp_path: Path, line: str, message: str) -> None:
