@@ -90,15 +90,6 @@ class AlertStatus(msgspec.Struct, frozen=True, kw_only=True):
     expected: float | None
 
 
-def parse_alert(payload: bytes) -> Alert:
-    """Read what :meth:`Alert.to_json` wrote.
-
-    Raises:
-        msgspec.ValidationError: It is something else.
-    """
-    return msgspec.json.decode(payload, type=Alert)
-
-
 def fingerprint(alert: str, series: str) -> str:
     """Return the identity of an alert of one series: 16 hexadecimal digits.
 

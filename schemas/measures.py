@@ -13,7 +13,6 @@ from typing import Final, Literal
 import msgspec
 
 from schemas.facts import FACTS
-from schemas.windows import WINDOWS
 
 COUNT: Final = "count"
 
@@ -67,10 +66,6 @@ class Measure(msgspec.Struct, frozen=True):
     def parts(self) -> Parts | None:
         """What it is so many of: things that are counted, or money; None for durations and the like."""
         return _PARTS.get(self.quantity)
-
-    def stored_names(self) -> tuple[str, ...]:
-        """The names under which cells keep it (of a keyed one: the common beginning, before ``#``)."""
-        return tuple(f"{self.name}@{window}" for window in WINDOWS) if self.per_window else (self.name,)
 
 
 def _durations(name: str, fact: str) -> tuple[Measure, ...]:

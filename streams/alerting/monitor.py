@@ -105,10 +105,6 @@ class ConversionMonitor:
         state = states[alert.state]
         self._series[dims_key(alert.dimensions)] = _Series(state=state, window=alert.window, started_ms=started_ms)
 
-    def forget(self, series: str) -> None:
-        """Drop a series that another worker watches now."""
-        self._series.pop(series, None)
-
     def _baseline(self, seen: _Series, window: str, counts: Counts, end_ms: int) -> Baseline | None:
         ends = baseline_ends(end_ms)
         known = seen.baselines.get(window)

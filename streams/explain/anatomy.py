@@ -188,11 +188,6 @@ def _less(side: Side | None, other: Side | None) -> Side:
     return Side((*mine, *((-coefficient, labels) for coefficient, labels in theirs)))
 
 
-def of_sums(sides: Mapping[str, Side], sums: Mapping[str, int]) -> dict[str, int]:
-    """Return every side's value over the sums of readings."""
-    return {name: side.of(sums) for name, side in sides.items()}
-
-
 def stored_in(readings: Sequence[Reading], sums: Mapping[str, int]) -> dict[str, int]:
     """Return what readings take of the sums of stored measures, by label; zeros are left out."""
     found: dict[str, int] = {}

@@ -17,19 +17,16 @@ class IntakeCounters:
         events: Valid events by (topic, event type).
         dead_letters: Dead letters by (topic, reason).
         lag: Messages not taken in yet by (topic, partition), of the partitions this worker reads.
-        latest_ms: Highest event time taken in, UTC milliseconds; None before the first event.
     """
 
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
     lag: dict[tuple[str, int], int] = field(default_factory=dict)
-    latest_ms: int | None = None
 
-    def took_in(self, topic: str, kinds: Iterable[int], latest_ms: int) -> None:
+    def took_in(self, topic: str, kinds: Iterable[int]) -> None:
         """Count events of one topic."""
         for kind, count in Counter(kinds).items():
             self.events[topic, EVENT_TYPES[kind]] += count
-        self.latest_ms = latest_ms if self.latest_ms is None else max(self.latest_ms, latest_ms)
 
     @property
     def backlog(self) -> int:

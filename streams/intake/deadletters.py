@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -143,15 +143,6 @@ def from_message(key: bytes | None, value: bytes | None, headers: Headers) -> De
         )
     except (KeyError, ValueError, InvalidEvent):
         return None
-
-
-def unique(letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
-    """Leave out dead letters that were sent again; the first of each is kept."""
-    seen: set[tuple[str, int, int, int]] = set()
-    for letter in letters:
-        if letter.source not in seen:
-            seen.add(letter.source)
-            yield letter
 
 
 def _text_of(milliseconds: int) -> str:

@@ -22,7 +22,6 @@ Source = tuple[str, int]
 _BUFFER_ROWS: Final = 2_000
 _PATIENCE_S: Final = 1.0
 _KIND: Final = attrgetter("kind")
-_AT: Final = attrgetter("at_ms")
 
 
 class Message(Protocol):
@@ -111,8 +110,7 @@ class Reader:
             if it is not None:
                 rows = self._rows(source, it, messages, now_ms, letters)
                 self._merger.add(it.slot, rows)
-                if rows:
-                    self._counters.took_in(source[0], map(_KIND, rows), max(map(_AT, rows)))
+                self._counters.took_in(source[0], map(_KIND, rows))
         for source, position in positions.items():
             self._partitions[source].read = position
         for source, end in ends.items():

@@ -83,16 +83,6 @@ class EventFiles:
     def __len__(self) -> int:
         return len(self._times)
 
-    @property
-    def first_ms(self) -> int | None:
-        """Event time of the first event; None when there is none."""
-        return self._times[self._order[0]] if len(self) else None
-
-    @property
-    def last_ms(self) -> int | None:
-        """Event time of the last event; None when there is none."""
-        return self._times[self._order[-1]] if len(self) else None
-
     def since(self, position: int) -> Iterator[OutgoingEvent]:
         """The events from a position in the order of event time on."""
         for place in range(position, len(self)):

@@ -138,14 +138,6 @@ class RedisReader:
         told = [body[b"moment"] for _, body in reversed(moments)]
         return Updates(self._judge(time, meta), entries, at, gap, told)
 
-    async def ranking(self, kpi: str, dimension: str, window: str, count: int = 10) -> list[tuple[str, float]]:
-        """Read the highest values of a KPI by one dimension: (value of the dimension, value of the KPI)."""
-        name = self._keys.rank(kpi, dimension, window)
-        async with self._transaction() as pipe:
-            pipe.zrange(name, 0, count - 1, desc=True, withscores=True)
-            (found,) = await pipe.execute()
-        return [(member.decode(), float(score)) for member, score in found]
-
     async def recent(self, kpi: str, window: str) -> list[bytes]:
         """Read how a global series has moved lately: points ``[ms, value]`` as JSON, oldest first."""
         async with self._transaction() as pipe:

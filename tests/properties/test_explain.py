@@ -10,7 +10,6 @@ from hypothesis import given
 
 from schemas.explanation import Events, Slices
 from schemas.windows import WINDOWS
-from streams.explain.anatomy import of_sums
 from streams.explain.attribution import Attribution
 from streams.explain.book import Book
 from streams.explain.causes import event_types_of, kinds_needed
@@ -76,7 +75,7 @@ def test_events_and_readings_make_up_every_published_value(history: list[Event],
     pipeline.run(history, wall_ms=0)
     for said, parts in explained(pipeline, history):
         assert found_in(pipeline, history, parts).difference == {}, said.key
-        sides = of_sums(parts.anatomy.sides(), parts.sums)
+        sides = {name: side.of(parts.sums) for name, side in parts.anatomy.sides().items()}
         if parts.anatomy.needed is not None and parts.anatomy.needed.of(parts.sums) <= 0:
             sides["denominator"] = 0
         published = {"numerator": said.value.numerator, "denominator": said.value.denominator}

@@ -127,8 +127,10 @@ async def play(url: str, steps_taken: list[tuple[Any, ...]]) -> None:
                 for (at, rep), value in truth.items()
                 if at == window
             }
-            ranked = dict(await reader.ranking("revenue", "rep", window, count=100))
-            scores = {member: ranked.get(member) for member in known}
+            ranking = f"{story.settings.redis.prefix}:rank:revenue:rep:{window}"
+            members: Any = await story.raw.zrange(ranking, 0, -1, withscores=True)
+            ranked = dict(members)
+            scores = {member: ranked.get(member.encode()) for member in known}
             assert scores == known or any(step[0] == "lose" and "rank" in step[1] for step in steps_taken)
     finally:
         await story.close()

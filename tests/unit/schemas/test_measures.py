@@ -6,7 +6,6 @@ import pytest
 
 from schemas.facts import DERIVED_FACTS, FACTS
 from schemas.measures import COUNT, MEASURES, Measure
-from schemas.windows import WINDOWS
 
 every_measure = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
 
@@ -30,11 +29,6 @@ def test_a_histogram_is_of_a_quantity_and_has_its_count_beside_it(measure: Measu
     if measure.name.endswith("_histogram"):
         assert measure.is_sized
         assert any(m.fact == measure.fact and m.quantity == COUNT and not m.is_sized for m in MEASURES)
-
-
-def test_what_exists_once_a_window_is_stored_under_a_name_for_each() -> None:
-    assert Measure("buyers", "buyer").stored_names() == tuple(f"buyers@{window}" for window in WINDOWS)
-    assert Measure("leads", "lead").stored_names() == ("leads",)
 
 
 def test_every_derived_fact_is_used_and_says_when_it_exists() -> None:

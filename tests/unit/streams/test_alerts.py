@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 import pytest
 
-from schemas.alerts import Alert, fingerprint, parse_alert
+from schemas.alerts import Alert, fingerprint
 from schemas.kpi import Quality
 from schemas.settings import Settings, settings_from
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
@@ -148,7 +148,7 @@ def test_a_restart_neither_repeats_nor_forgets_an_alert() -> None:
     floor = steady(600, 30, HISTORY + 2 * DAY_MINUTES, drop)
     fired = run(floor, HISTORY - 60, end=HISTORY + 60)
     restarted = ConversionMonitor(SETTINGS)
-    restarted.restore(parse_alert(fired[-1].to_json()))
+    restarted.restore(msgspec.json.decode(fired[-1].to_json(), type=Alert))
     said = run(floor, HISTORY + 60, monitor=restarted)
     assert [alert.state for alert in said] == ["resolved"]
     assert said[0].started_at == fired[0].started_at
@@ -164,8 +164,6 @@ def test_status_shows_the_raw_statistics() -> None:
     assert first.value == pytest.approx(0.01, rel=0.05)
     assert first.baseline == pytest.approx(1 / 30, rel=0.01)
     assert (first.z or 0) < -3
-    monitor.forget("")
-    assert {status.state for status in monitor.status("")} == {"unknown"}
 
 
 def test_its_json_reads_back() -> None:
@@ -174,7 +172,7 @@ def test_its_json_reads_back() -> None:
     assert raw["state"] == "firing"
     assert raw["at"].endswith("Z")
     assert raw["dimensions"] == {}
-    assert parse_alert(said[0].to_json()) == said[0]
+    assert msgspec.json.decode(said[0].to_json(), type=Alert) == said[0]
 
 
 @pytest.mark.parametrize(("an_hour", "allowed"), [(36, 1), (360, 2)])

@@ -12,7 +12,6 @@ from streams.intake.deadletters import (
     dead_letter,
     from_message,
     to_headers,
-    unique,
 )
 
 ERROR = InvalidEvent("negative", "items[1].amount", "-5", "an integer from 0 on")
@@ -73,11 +72,6 @@ def test_a_message_too_long_for_the_topic_is_cut_and_says_so() -> None:
     found = from_message(long.key, long.value, to_headers(long))
     assert found == long
     assert f"(cut from {MAX_VALUE_BYTES + 1} bytes)" in long.summary()
-
-
-def test_letters_sent_again_after_a_restart_count_once() -> None:
-    other = dead_letter(("sales.deals.v1", 3, 3, 17), ERROR, 0, (None, None, ()))
-    assert list(unique([letter(), other, letter(value=b"again")])) == [letter(), other]
 
 
 def test_the_summary_says_where_why_what_and_what_instead() -> None:
