@@ -52,8 +52,13 @@ Cover = tuple[Range, ...]
 @lru_cache(maxsize=1 << 12)
 def iso(ms: int) -> str:
     """Return a time as RFC 3339 in UTC, with milliseconds only where there are any."""
-    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
-    return text.replace("+00:00", "Z")
+    return fixed_width(ms).replace(".000Z", "Z")
+
+
+def fixed_width(ms: int) -> str:
+    """Return a time as RFC 3339 in UTC, always with milliseconds: such texts sort as their times do."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Calendar:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
@@ -25,6 +24,7 @@ from agents.letters import Numbered
 from schemas.errors import DEAD_LETTER_REASONS, UsageError
 from schemas.settings import Settings
 from streams.intake.deadletters import DeadLetter
+from streams.time import iso
 
 _SHOWN_BYTES: Final = 4_000
 
@@ -225,7 +225,7 @@ def _wrong(letter: DeadLetter) -> str:
 
 
 def _when(letter: DeadLetter) -> str:
-    return datetime.fromtimestamp(letter.failed_at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return iso(letter.failed_at_ms - letter.failed_at_ms % 1000)
 
 
 def _text(content: bytes) -> str:

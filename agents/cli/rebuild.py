@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,6 +13,7 @@ from agents.rebuild import Difference, Rebuilt, compare, nothing_to_do
 from agents.rebuild import rebuild as count_anew
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
+from streams.time import iso
 
 _SHOWN = 20
 
@@ -79,8 +79,7 @@ def _say_differences(differences: Sequence[Difference], *, as_json: bool) -> Non
         return
     table = plain_table("series", "cell", "measure", "stored", "by the log", right=("stored", "by the log"))
     for each in differences[:_SHOWN]:
-        start = datetime.fromtimestamp(each.start_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        cell = RESOLUTIONS[each.resolution] if not each.start_ms else f"{RESOLUTIONS[each.resolution]} {start}"
+        cell = RESOLUTIONS[each.resolution] + (f" {iso(each.start_ms)}" if each.start_ms else "")
         table.add_row(each.dims or "global", cell, each.measure, f"{each.stored:,}", f"{each.anew:,}")
     stdout().print(table)
     remark(f"{len(differences):,} differences; `salespulse rebuild --force` counts anew")

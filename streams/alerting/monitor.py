@@ -7,16 +7,17 @@ Everything is event time behind the watermark, so the same events give the same 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from schemas.alerts import Alert, AlertState, AlertStatus, SeriesState, fingerprint
+from schemas.decode import instant_ms
 from schemas.kpi import Quality, dims_key, parse_dims
 from schemas.settings import Settings
 from schemas.windows import MINUTE_MS
 from streams.alerting.statistics import WINDOWS_MS, Baseline, Counts, Judgement, baseline_ends, baseline_of, judge
+from streams.time import iso
 
 ALERT: Final = "ConversionDropped"
 KPI: Final = "lead_conversion"
@@ -100,7 +101,7 @@ class ConversionMonitor:
         """Take up what a worker before this one said last of a series, so that nothing is said twice or left open."""
         if alert.alert != ALERT:
             return
-        started_ms = None if alert.started_at is None else _to_ms(alert.started_at)
+        started_ms = None if alert.started_at is None else instant_ms(alert.started_at)
         states: dict[AlertState, SeriesState] = {"firing": "firing", "resolved": "ok", "no_data": "no_data"}
         state = states[alert.state]
         self._series[dims_key(alert.dimensions)] = _Series(state=state, window=alert.window, started_ms=started_ms)
@@ -196,8 +197,8 @@ def _alert(series: str, seen: _Series, state: AlertState, end_ms: int) -> Alert:
         denominator=judged.leads,
         baseline_numerator=baseline.conversions if baseline else None,
         baseline_denominator=baseline.leads if baseline else None,
-        started_at=None if seen.started_ms is None else _to_text(seen.started_ms),
-        at=_to_text(end_ms),
+        started_at=None if seen.started_ms is None else iso(seen.started_ms),
+        at=iso(end_ms),
         runbook=RUNBOOK,
         summary=_summary(series, judged, state),
     )
@@ -212,11 +213,3 @@ def _summary(series: str, judged: Judgement, state: AlertState) -> str:
         f"Lead conversion{where} {word}: {judged.ratio:.2%} over {judged.window}, "
         f"{judged.baseline.ratio:.2%} in the weeks before"
     )
-
-
-def _to_text(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _to_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)

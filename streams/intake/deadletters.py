@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from schemas.decode import instant_ms
 from schemas.errors import InvalidEvent
+from streams.time import fixed_width
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -111,7 +111,7 @@ def to_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
         "field": letter.field,
         "found": letter.found,
         "allowed": letter.allowed,
-        "failed_at": _text_of(letter.failed_at_ms),
+        "failed_at": fixed_width(letter.failed_at_ms),
         **({"cut_from": str(letter.cut_from)} if letter.cut_from else {}),
     }
     own = [(name, text.encode("utf-8", "backslashreplace")) for name, text in texts.items()]
@@ -143,8 +143,3 @@ def from_message(key: bytes | None, value: bytes | None, headers: Headers) -> De
         )
     except (KeyError, ValueError, InvalidEvent):
         return None
-
-
-def _text_of(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from streams.mapping.check import columns_used
 from streams.mapping.csv_file import DataFileError, Row, open_csv
 from streams.mapping.rules import ANYTHING, Condition, CsvMapping, EventRule, FieldRule
 from streams.mapping.values import clean_text, read_amount, read_boolean, read_integer, read_moment, read_number
+from streams.time import fixed_width
 
 
 class MappedEvent(NamedTuple):
@@ -121,11 +121,11 @@ class _Mapper:
         self, line: int, row: Row, event: EventRule, rules: Mapping[str, FieldRule], event_id: str
     ) -> MappedEvent:
         at_ms = int(self._value(line, row, "occurred_at", rules["occurred_at"]))
-        body: dict[str, Any] = {"event_id": event_id, "event_type": event.event_type, "occurred_at": _rfc3339(at_ms)}
+        body: dict[str, Any] = {"event_id": event_id, "event_type": event.event_type, "occurred_at": fixed_width(at_ms)}
         for name, rule in rules.items():
             value = None if name == "occurred_at" else self._value(line, row, name, rule)
             if value is not None:
-                body[name] = _rfc3339(value) if rule.type == "date" else value
+                body[name] = fixed_width(value) if rule.type == "date" else value
         try:
             msgspec.convert(body, EVENT_CLASSES[event.event_type])
         except msgspec.ValidationError as error:
@@ -219,7 +219,3 @@ def _first_unmet(condition: Condition, row: Row) -> str:
     column, allowed = next(part for part in condition.items() if not _meets(part[1], row[part[0]].strip()))
     words = allowed if isinstance(allowed, str) else " or ".join(allowed)
     return f"{column} {'not empty' if words == ANYTHING else f'= {words}' if words else 'empty'}"
-
-
-def _rfc3339(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

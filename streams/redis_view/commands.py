@@ -11,10 +11,9 @@ import msgspec
 
 from schemas.settings import Redis
 from streams.history import HistoryStep, oldest_ms
-from streams.redis_view.freshness import fixed_width
 from streams.redis_view.keys import Keys, PointKey, SeriesKey, split_key
 from streams.redis_view.snapshot import Entry, Head, OwnerSnapshot
-from streams.time import iso
+from streams.time import fixed_width, iso
 
 Argument = str | bytes | int | float
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -60,8 +59,3 @@ def judge(meta: Mapping[bytes, bytes], now_ms: int, stale_after_ms: int) -> Fres
         age_ms=age_ms,
         now_ms=now_ms,
     )
-
-
-def fixed_width(ms: int) -> str:
-    """Return a time as RFC 3339 in UTC, always with milliseconds: such texts sort as their times do."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,9 +12,10 @@ from schemas.kpi import dims_key
 from schemas.windows import DAY_MS, HOUR_MS
 from streams.history import HISTORY_DAYS, History, HistoryPoint, HistoryStep
 from streams.redis_view import Query, Selection, as_stale
-from streams.redis_view.freshness import fixed_width, judge
+from streams.redis_view.freshness import judge
 from streams.redis_view.query import pick
 from streams.redis_view.snapshot import OwnerSnapshot
+from streams.time import fixed_width
 from tests.properties.profile import examples
 from tests.publications import START_MS, kpi_value, publication, published
 
