@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from agents.emission import wall_ms
 from agents.kafka import AIOKafkaProducer, TopicPartition
 from agents.patience import patiently
 from agents.pipeline import Pipeline
@@ -18,6 +17,7 @@ from schemas.formula import measures_of
 from schemas.kpi import dims_key
 from schemas.settings import Settings
 from streams.alerting.monitor import KPI, ConversionMonitor
+from streams.clock import wall_ms
 from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisSink
 from streams.rollup.owner import Rollup

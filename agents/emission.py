@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +14,7 @@ from schemas.errors import UnavailableError
 from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage, CellUpdate, Restated, Win
+from streams.clock import wall_ms
 from streams.fold.partition import PartitionFold
 from streams.rollup.upstream import is_busy
 
@@ -25,11 +25,6 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 Emission = dict[int, list[CellsMessage]]
 """Owner -> what the log partitions of this worker have to say to it."""
-
-
-def wall_ms() -> int:
-    """Return the wall clock in UTC milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class _Told(NamedTuple):

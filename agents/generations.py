@@ -6,7 +6,6 @@ all of them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -18,6 +17,7 @@ from schemas.errors import StateError
 from schemas.generations import COUNTING, TAKING_IN, Counted, Generation, changed_settings
 from schemas.settings import Settings
 from schemas.topics import TABLES, cells_topic, changelog_topic, generations_topic, state_group
+from streams.clock import wall_ms
 from streams.time import iso
 
 _decoder: Final = msgspec.msgpack.Decoder(Generation)
@@ -99,7 +99,7 @@ async def announce(settings: Settings, number: int, counted: Counted) -> None:
     """
     client = await producer(settings, client_id=f"{settings.app.id}-generations")
     try:
-        record = _encoder.encode(Generation(number, counted, iso(time.time_ns() // 1_000_000)))
+        record = _encoder.encode(Generation(number, counted, iso(wall_ms())))
         await client.send_and_wait(generations_topic(settings.app.id), record, str(number).encode(), partition=0)
     finally:
         await client.stop()

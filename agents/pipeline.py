@@ -22,7 +22,7 @@ import msgspec
 from faust.types import TP
 
 from agents.changelogs import ChangelogWriter
-from agents.emission import Emitter, wall_ms
+from agents.emission import Emitter
 from agents.generations import StateNames
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
@@ -32,6 +32,7 @@ from agents.recovery import FOLD_TABLES, StateReader
 from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage
+from streams.clock import wall_ms
 from streams.fold.partition import LogGapError, PartitionFold
 from streams.plan import Plan
 from streams.rollup.owner import Rollup

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from agents.emission import wall_ms
 from schemas.wire import CellsMessage
+from streams.clock import wall_ms
 from streams.history import History
 from streams.publication import Publication
 from streams.rollup.owner import Rollup

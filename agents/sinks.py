@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from agents.emission import wall_ms
 from agents.kpi_topics import KpiTopics
 from agents.lease import Lease
 from agents.pipeline import Pipeline
+from streams.clock import wall_ms
 from streams.metrics.exporter import Exporter
 from streams.publication import Publication
 from streams.redis_view import RedisSink

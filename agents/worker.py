@@ -14,7 +14,6 @@ from aiohttp import web
 
 from agents.alerting import Alerting
 from agents.cadence import every, on_change
-from agents.emission import wall_ms
 from agents.ending import end
 from agents.faust_app import build_app
 from agents.faust_driver import App
@@ -32,6 +31,7 @@ from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.generations import in_force
 from schemas.settings import Settings
+from streams.clock import wall_ms
 from streams.metrics.exporter import Exporter
 from streams.plan import Plan, plan_of, plan_over
 from streams.redis_view import RedisSink

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -22,6 +21,7 @@ from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SalesPulseError
 from schemas.settings import DEFAULT_FILE, Settings
 from schemas.topics import generations_topic
+from streams.clock import wall_ms
 from streams.plan import plan_over
 from streams.redis_view import RedisReader
 
@@ -164,7 +164,7 @@ async def _redis(settings: Settings) -> list[Finding]:
         return [Finding("Redis", "failed", str(error))]
     finally:
         await reader.close()
-    off_ms = freshness.now_ms - time.time_ns() // 1_000_000
+    off_ms = freshness.now_ms - wall_ms()
     clock = Finding("clock", "ok", f"{abs(off_ms)} ms from that of Redis")
     if abs(off_ms) > _CLOCK_OFF_MS:
         clock = Finding("clock", "look", f"{off_ms / 1000:+.1f} s from that of Redis; let NTP set both")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from bisect import insort
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import orjson
 from agents.letters import Numbered, read_letters
 from schemas.errors import InvalidEvent, UsageError
 from schemas.settings import Settings
+from streams.clock import wall_ms
 from streams.intake.deadletters import DeadLetter
 from streams.intake.normalise import Normaliser
 
@@ -91,7 +91,7 @@ def why_not_counted(settings: Settings, letter: DeadLetter) -> InvalidEvent | No
     if letter.cut_from:
         return InvalidEvent("too_large", "", f"{letter.cut_from} bytes", "less; only its beginning was kept")
     try:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_ms()
         Normaliser(settings).take(letter.value, letter.headers, 0, 0, now_ms, settings.intake.max_event_bytes)
     except InvalidEvent as error:
         return error

@@ -18,9 +18,11 @@ from agents.cli.sending import Sender
 from agents.cli.source_topics import cluster_id, messages_held, require_topics
 from agents.kafka import producer as kafka_producer
 from schemas.settings import Settings
+from streams.clock import wall_ms
 from streams.mapping.event_files import EventFiles
 from streams.mapping.find import fitting_mapping, load_mapping
 from streams.mapping.rules import CsvMapping
+from streams.time import iso
 
 _SAVE_EVERY_S: Final = 0.5
 
@@ -146,7 +148,7 @@ def _acknowledged_before(place: Path) -> int:
 
 def _save(place: Path, files: Sequence[Path], acknowledged: int, total: int) -> None:
     """Write the progress file in one step, so that an interruption leaves the old one or the new one."""
-    progressed = Progressed([str(file) for file in files], acknowledged, total, datetime.now(UTC).isoformat())
+    progressed = Progressed([str(file) for file in files], acknowledged, total, iso(wall_ms()))
     place.parent.mkdir(parents=True, exist_ok=True)
     scratch = place.with_suffix(".new")
     scratch.write_bytes(msgspec.json.encode(progressed))

@@ -23,6 +23,7 @@ from agents.kafka import producer as kafka_producer
 from schemas.errors import SalesPulseError, UsageError
 from schemas.settings import Settings
 from schemas.windows import DAY_MS
+from streams.clock import wall_ms
 from streams.simulator import ConversionDrop, LivePace, SimulatedEvent, SimulationConfig, live
 from streams.simulator import simulate as history
 
@@ -69,7 +70,7 @@ async def simulate(
         days = _HISTORY_DAYS
     rate = rate or (_LIVE_RATE if days is None else _HISTORY_RATE)
     config = floor_config(settings, rate, seed, label=label, drop_after=drop_after)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     events = live(config, now_ms) if days is None else history(config, now_ms - int(days * DAY_MS), now_ms)
     expected = None if days is None else int(days * DAY_MS / 1000 * config.events_per_second)
     events = islice(events, count)
@@ -108,7 +109,7 @@ async def send_live(settings: Settings, config: SimulationConfig, pace: LivePace
     Raises:
         UnavailableError: Kafka does not answer.
     """
-    await _send(settings, live(config, time.time_ns() // 1_000_000, pace), lambda _: None)
+    await _send(settings, live(config, wall_ms(), pace), lambda _: None)
 
 
 async def _to_kafka(settings: Settings, events: Iterator[SimulatedEvent], total: int | None) -> None:

@@ -7,7 +7,6 @@ soon.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from schemas.declare import Kpi
 from schemas.errors import UnavailableError
 from schemas.playlist import Page
 from schemas.settings import Settings
+from streams.clock import wall_ms
 from streams.redis_view import Freshness, Query, RedisReader, as_stale
 
 _WALL_EVERY_S: Final = 1.0
@@ -121,7 +121,7 @@ def _about(freshness: Freshness) -> dict[str, Any]:
 
 def _silent(freshness: Freshness | None) -> Freshness:
     last = freshness or Freshness(None, None, "stale", 0, None, 0)
-    return msgspec.structs.replace(last, quality="stale", now_ms=time.time_ns() // 1_000_000)
+    return msgspec.structs.replace(last, quality="stale", now_ms=wall_ms())
 
 
 def _moments(subscriber: Subscriber) -> bytes:

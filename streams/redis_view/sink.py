@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from schemas.settings import Settings
+from streams.clock import wall_ms
 from streams.history import History
 from streams.publication import Publication
 from streams.redis_view.alerts import AlertBoard
@@ -24,10 +25,6 @@ _LOG: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 4
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class RedisSink:
     """Publishes to Redis from a task of its own; a :class:`streams.publication.Sink`.
 
@@ -40,7 +37,7 @@ class RedisSink:
         now_ms: Wall clock, UTC milliseconds.
     """
 
-    def __init__(self, settings: Settings, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+    def __init__(self, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> None:
         self._settings = settings.redis
         self._tick_s = settings.time.tick / 1_000
         self._interval_s = min(settings.pipeline.emit_interval, settings.time.tick) / 1_000

@@ -12,7 +12,7 @@ from unittest.mock import AsyncMock, Mock
 import msgspec
 import pytest
 
-from agents.emission import Emitter, wall_ms
+from agents.emission import Emitter
 from agents.generations import state_names
 from agents.kafka import AIOKafkaProducer, KafkaError
 from agents.kpi_topics import KpiTopics
@@ -25,6 +25,7 @@ from schemas.frames import decode_frame
 from schemas.settings import settings_from
 from schemas.windows import RESOLUTIONS
 from schemas.wire import CellsMessage, CellUpdate
+from streams.clock import wall_ms
 from streams.publication import Publication
 from streams.rollup.owner import Rollup
 from tests.harness import PurePipeline
