@@ -8,6 +8,7 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
+from agents.problems import as_problems
 from schemas.errors import UnavailableError
 from schemas.settings import Settings
 from streams.metrics.exporter import Exporter
@@ -51,7 +52,7 @@ async def serve(
     Raises:
         UnavailableError: The port is taken.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[as_problems])
     taken: set[tuple[str, str]] = set()
     for route in (*routes, *more):
         if (route.method, route.path) not in taken:

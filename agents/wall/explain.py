@@ -9,9 +9,9 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from agents.explain import Asked, Explanations, NoSeriesError
+from agents.problems import ProblemError
 from agents.wall.api import answer
 from agents.wall.parameters import parse_flag, parse_kpis, parse_where, parse_windows, refuse_others
-from agents.wall.problems import ProblemError
 from schemas.declare import Kpi
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.settings import Settings

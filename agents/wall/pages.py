@@ -8,10 +8,10 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from agents.problems import ProblemError
 from agents.wall.api import answer, envelope
 from agents.wall.board import Board, board, over_window
 from agents.wall.parameters import parse_kpis, parse_step, parse_where, parse_windows, refuse_others
-from agents.wall.problems import ProblemError
 from schemas.declare import Kpi
 from schemas.kpi import dims_key
 from schemas.playlist import Page, history_series

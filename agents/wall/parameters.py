@@ -7,7 +7,7 @@ from typing import Final, cast, get_args
 
 from multidict import MultiMapping
 
-from agents.wall.problems import ProblemError, bad_parameter
+from agents.problems import ProblemError, bad_parameter
 from schemas.catalogue.compose import dimensions_of
 from schemas.declare import Kpi
 from schemas.windows import WINDOWS

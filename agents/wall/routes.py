@@ -10,11 +10,12 @@ import msgspec
 from aiohttp import web
 
 from agents.pages import serve
+from agents.problems import ProblemError
+from agents.wall.access import guarded
 from agents.wall.api import Api
 from agents.wall.explain import Explain
 from agents.wall.openapi import openapi
 from agents.wall.pages import Pages
-from agents.wall.problems import ProblemError, guarded, not_found
 from agents.wall.stream import Stream
 from schemas.catalogue.compose import catalogue_of, dimensions_of, known_kpis
 from schemas.errors import SalesPulseError, UnavailableError
@@ -73,8 +74,8 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         return web.json_response(body, status=503 if reasons else 200)
 
     return [
-        web.get("/", guarded(_page)),
-        web.get("/static/{path:.+}", guarded(_static)),
+        web.get("/", _page),
+        web.get("/static/{path:.+}", _static),
         web.get("/api/v1/kpis", guarded(api.kpis, token)),
         web.get("/api/v1/catalogue", guarded(api.catalogue, token)),
         web.get("/api/v1/alerts", guarded(api.alerts, token)),
@@ -86,7 +87,7 @@ def wall_routes(settings: Settings, reader: RedisReader | None = None) -> list[w
         web.get("/openapi.json", description),
         web.get("/healthz", alive),
         web.get("/readyz", ready),
-        web.get("/api/{path:.*}", guarded(not_found, token)),
+        web.get("/api/{path:.*}", guarded(_not_found, token)),
     ]
 
 
@@ -133,6 +134,10 @@ async def start_wall(settings: Settings, extra_routes: Sequence[web.RouteDef] = 
         await reader.close()
         raise
     return WallServer(url, runner, reader)
+
+
+async def _not_found(request: web.Request) -> web.StreamResponse:
+    raise ProblemError(404, "not-found", "No such resource", f"{request.path}: see /openapi.json for what there is.")
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
