@@ -165,4 +165,4 @@ async def _reasons_not_ready(reader: RedisReader) -> list[str]:
         return ["Redis holds no values: no worker has written any lately"]
     if freshness.age_ms is not None and freshness.stale:
         return [f"the values are stale: last confirmed {freshness.age_ms / 1_000:.0f} s ago"]
-    return []
+    return [] if freshness.quality == "live" else [f"values are {freshness.quality}"]

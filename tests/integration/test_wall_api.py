@@ -18,6 +18,7 @@ import pytest_asyncio
 from agents.brokers import RedisServer
 from agents.wall import WallServer, start_wall, wall_routes
 from schemas.catalogue import KPIS
+from schemas.kpi import Quality
 from schemas.settings import Settings, settings_from
 from schemas.windows import HOUR_MS
 from streams.history import History, HistoryPoint, HistoryStep
@@ -313,6 +314,16 @@ async def test_without_values_it_is_not_ready_and_says_so(http: aiohttp.ClientSe
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("quality", ["catching_up", "partial"])
+async def test_it_is_not_ready_before_the_values_are_whole(
+    http: aiohttp.ClientSession, sink: RedisSink, quality: Quality
+) -> None:
+    await sink.publish(publication([kpi_value("win_rate", value=0.6)], owner=1, quality=quality))
+    assert await sink.flush()
+    assert json.loads(await get(http, "/readyz", 503)) == {"status": "not ready", "reasons": [f"values are {quality}"]}
+
+
+@pytest.mark.asyncio
 async def test_without_redis_it_says_so(own_valkey: RedisServer) -> None:
     wall = await start_wall(settings_of(own_valkey))
     own_valkey.kill()
@@ -361,6 +372,7 @@ async def test_the_openapi_document_is_valid_and_tells_of_every_route(http: aioh
             at = at[step]
     routes = {route.path.replace(":.+", "").replace(":.*", "") for route in wall_routes(settings_from({}))}
     assert routes - {"/api/{path}"} | {"/metrics"} == set(document["paths"])
+    assert "at most ten a second" in document["paths"]["/api/v1/stream"]["get"]["description"]
     operations = [part["get"]["operationId"] for part in document["paths"].values()]
     assert len(operations) == len(set(operations))
 
