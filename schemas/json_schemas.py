@@ -19,6 +19,7 @@ _MOMENT: Final[Document] = {
     "description": "Event time: RFC 3339 with an offset, or integer UTC milliseconds.",
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}],
 }
+_UTC: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 
 
 def components(template: str) -> tuple[dict[str, Document], dict[str, Document]]:
@@ -66,7 +67,7 @@ def dead_letter_headers() -> Document:
             "field": text | {"description": "The JSON field at fault, dotted; empty when the whole message is."},
             "found": text | {"description": "What stood there, shortened."},
             "allowed": text | {"description": "What is allowed there."},
-            "failed_at": text | {"description": "When, UTC milliseconds, decimal.", "pattern": "^[0-9]+$"},
+            "failed_at": text | {"description": "When, RFC 3339 in UTC.", "format": "date-time", "pattern": _UTC},
             "cut_from": text | {"description": "Length of a message that was cut to fit; else left out."},
         },
         "patternProperties": {"^original-": text | {"description": "A header of the original message."}},

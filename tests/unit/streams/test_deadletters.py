@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import jsonschema
 import pytest
 
 from schemas.errors import InvalidEvent
+from schemas.json_schemas import dead_letter_headers
 from streams.intake.deadletters import (
     MAX_VALUE_BYTES,
     DeadLetter,
@@ -23,16 +25,24 @@ def letter(
     return dead_letter(("sales.deals.v1", 2, 3, 17), error, 1_715_938_200_123, (key, value, headers))
 
 
-@pytest.mark.parametrize(
-    "original",
-    [
-        letter(),
-        letter(value=b"\xff\x00", key=None),
-        letter(value=None, error=InvalidEvent("tombstone")),
-        letter(headers=[("ce_id", b"1"), ("topic", b"of the producer"), ("ce_id", b"again")]),
-        letter(error=InvalidEvent("wrong_value", "rep_id", "\u4e2d\ud800", "")),
-    ],
-)
+LETTERS = [
+    letter(),
+    letter(value=b"\xff\x00", key=None),
+    letter(value=None, error=InvalidEvent("tombstone")),
+    letter(headers=[("ce_id", b"1"), ("topic", b"of the producer"), ("ce_id", b"again")]),
+    letter(error=InvalidEvent("wrong_value", "rep_id", "\u4e2d\ud800", "")),
+    letter(value=b"x" * (MAX_VALUE_BYTES + 1)),
+]
+
+
+@pytest.mark.parametrize("sent", LETTERS)
+def test_the_headers_are_as_their_schema_says(sent: DeadLetter) -> None:
+    headers = {name: content.decode() for name, content in to_headers(sent)}
+    jsonschema.Draft202012Validator(dead_letter_headers()).validate(headers)
+    assert headers.keys() >= {"failed_at", "reason", "found"}
+
+
+@pytest.mark.parametrize("original", LETTERS[:5])
 def test_a_dead_letter_comes_back_as_it_was_sent(original: DeadLetter) -> None:
     sent_value = b"" if original.value is None and original.key is None else original.value
     found = from_message(original.key, sent_value, to_headers(original))
