@@ -77,8 +77,7 @@ async def simulate(
     if out is None:
         await _to_kafka(settings, events, min(count, expected) if count and expected else count or expected)
     else:
-        written = _to_file(events, out, expected)
-        remark(f"{written:,} events written to {out}")
+        await _to_file(events, out, expected)
 
 
 def floor_config(
@@ -148,7 +147,8 @@ async def _send(settings: Settings, events: Iterator[SimulatedEvent], show: Call
             await producer.stop()
 
 
-def _to_file(events: Iterator[SimulatedEvent], out: Path, total: int | None) -> int:
+async def _to_file(events: Iterator[SimulatedEvent], out: Path, total: int | None) -> None:
+    """Write whole lines, up to the end or to a signal."""
     written = 0
     bar = _progress_bar(total)
     task = bar.add_task("simulate", total=total)
@@ -158,12 +158,16 @@ def _to_file(events: Iterator[SimulatedEvent], out: Path, total: int | None) -> 
                 target.write(orjson.dumps(event.event) + b"\n")
                 if written % _SHOW_EVERY == 0:
                     bar.update(task, completed=written)
+                    await asyncio.sleep(0)  # here a signal gets through
             bar.update(task, completed=written, total=written)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise SalesPulseError(f"{out}: cannot be written: {error.strerror}") from None
-    return written
+    except asyncio.CancelledError:
+        remark(f"only {written:,} events written to {out}")
+        raise
+    remark(f"{written:,} events written to {out}")
 
 
 def _progress_bar(total: int | None) -> Progress:

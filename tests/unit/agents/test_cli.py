@@ -1,4 +1,6 @@
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ from schemas.catalogue import KPIS
 from schemas.errors import UsageError
 from schemas.kpi import Unit
 from schemas.settings import Settings
+from streams.simulator import SimulatedEvent
 
 COMMANDS = {
     ("up",): "--broker",
@@ -157,6 +160,25 @@ def test_simulate_writes_the_same_events_for_the_same_seed(capsys: pytest.Captur
 def test_a_file_that_cannot_be_written_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--days", "1", "--out", "none/a.ndjson"]) == 1
     assert "none/a.ndjson: cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_simulation_leaves_whole_lines(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted_after_a_while(*_: object) -> Iterator[SimulatedEvent]:
+        for at in range(1_000_000):
+            if at == 1_000:
+                signal.raise_signal(number)
+            yield SimulatedEvent("web", "a", {"event_id": f"e-{at}"}, at)
+
+    monkeypatch.setattr("agents.cli.simulate.history", interrupted_after_a_while)
+    assert run(["simulate", "--out", "a.ndjson"]) == 130
+    written = [json.loads(line) for line in Path("a.ndjson").read_text().splitlines()]
+    assert 1_000 <= len(written) < 2_000
+    said = capsys.readouterr().err
+    assert f"only {len(written):,} events written to a.ndjson" in said
+    assert "interrupted" in said
 
 
 def test_an_unexpected_error_leaves_its_traceback_in_a_file(
