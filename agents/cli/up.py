@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -29,6 +30,7 @@ from schemas.settings import Settings
 from streams.mapping.event_files import EventFiles
 from streams.simulator import SimulationConfig
 
+_FILE: Final = click.Path(path_type=Path)
 _NAMES: Final[dict[BrokerKind, str]] = {"tansu": "Tansu, in memory", "kafka": "Apache Kafka"}
 
 
@@ -45,8 +47,9 @@ class Plan(msgspec.Struct, frozen=True):
 @click.command(short_help="Everything on this machine, with a simulated sales floor.")
 @click.option("--simulate/--no-simulate", default=True, show_default=True, help="A simulated sales floor")
 @click.option(
-    "--replay", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Events to replay first"
+    "--replay", "first", multiple=True, type=_FILE, metavar="FILE...", help="Events to replay first: one or more files"
 )
+@click.argument("more", nargs=-1, type=_FILE, metavar="[--replay FILE...]")
 @click.option("--mapping", metavar="NAME|FILE", help="How CSV rows become events; built in: crm_opportunities")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the wall page and API [default: 8080]")
 @click.option("--broker", type=click.Choice(get_args(BrokerKind)), default="tansu", show_default=True)
@@ -71,7 +74,8 @@ class Plan(msgspec.Struct, frozen=True):
 async def up(
     settings: Settings,
     simulate: bool,
-    files: tuple[Path, ...],
+    first: tuple[Path, ...],
+    more: tuple[Path, ...],
     mapping: str | None,
     port: int | None,
     broker: BrokerKind,
@@ -89,9 +93,11 @@ async def up(
     Examples:
         salespulse up
         salespulse up --rate 50 --port 9000
+        salespulse up --no-simulate --replay 2024.ndjson 2025.ndjson
         salespulse up --no-simulate --replay sales_pipeline.csv \\
             --mapping crm_opportunities
     """
+    files = _files(first, more)
     data_dir = data or Path(settings.app.data_dir)
     chosen = clock or ("event" if files and not simulate else settings.time.clock)
     settings = _own_settings(settings, data_dir, port, chosen)
@@ -104,6 +110,13 @@ async def up(
     )
     with log_to_file(data_dir / "salespulse.log"):
         await _run(settings, plan)
+
+
+def _files(first: Sequence[Path], more: Sequence[Path]) -> tuple[Path, ...]:
+    """What is to be replayed: an option of click's takes one value, and what follows it arrives as arguments."""
+    if more and not first:
+        raise UsageError(f"found {more[0]}; files to replay come after --replay: salespulse up --replay {more[0]}")
+    return (*first, *more)
 
 
 async def _run(settings: Settings, plan: Plan) -> None:

@@ -10,6 +10,7 @@ from agents.cli.entry import run
 from agents.cli.kpis import make_query
 from agents.cli.running import Running, alone, find_running, with_running
 from agents.cli.units import show_duration, show_value
+from agents.cli.up import Plan
 from schemas.catalogue import KPIS
 from schemas.errors import UsageError
 from schemas.kpi import Unit
@@ -79,6 +80,7 @@ def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) ->
         (["replay", "deals.csv", "--mapping", "crm"], "crm: no such mapping file; built in: crm_opportunities"),
         (["replay", "deals.ndjson", "--rate", "0"], "0.0 is not in the range x>0"),
         (["up", "--broker", "rabbit"], "'rabbit' is not one of 'tansu', 'kafka'"),
+        (["up", "a.ndjson"], "files to replay come after --replay: salespulse up --replay a.ndjson"),
     ],
 )
 def test_wrong_use_is_one_line_that_helps_and_code_2(
@@ -160,6 +162,31 @@ def test_simulate_writes_the_same_events_for_the_same_seed(capsys: pytest.Captur
 def test_a_file_that_cannot_be_written_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--days", "1", "--out", "none/a.ndjson"]) == 1
     assert "none/a.ndjson: cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--replay", "a.ndjson", "b.ndjson", "--no-simulate"],
+        ["--replay", "a.ndjson", "--no-simulate", "--replay", "b.ndjson"],
+        ["--replay=a.ndjson", "--no-simulate", "b.ndjson"],
+    ],
+)
+def test_up_replays_several_files(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+
+    async def remember(_settings: Settings, plan: Plan) -> None:
+        plans.append(plan)
+
+    monkeypatch.setattr("agents.cli.up._run", remember)
+    for at, name in enumerate(("a.ndjson", "b.ndjson")):
+        event = {"event_id": name, "event_type": "web.visit", "occurred_at": at, "account_id": "a"}
+        Path(name).write_text(json.dumps(event))
+    assert run(["up", *arguments]) == 0
+    (plan,) = plans
+    assert plan.files == (Path("a.ndjson"), Path("b.ndjson"))
+    assert plan.events is not None
+    assert [json.loads(event.value)["event_id"] for event in plan.events.since(0)] == ["a.ndjson", "b.ndjson"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
