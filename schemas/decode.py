@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.diagnose import decode_slowly, excerpt, is_encodable
 from schemas.errors import InvalidEvent
-from schemas.events import BaseEvent, Event
+from schemas.events import FREE_TEXTS, BaseEvent, Event
 
 Headers = Sequence[tuple[str, bytes | None]]
 """Headers of a Kafka message, as aiokafka gives them."""
@@ -92,10 +92,16 @@ def _lenient_instant_ms(value: str, field: str) -> int:
 
 def _check_texts(event: BaseEvent) -> None:
     for field, text in _texts("", event):
-        if not text.isprintable() and any(character < " " or character == "\x7f" for character in text):
-            raise InvalidEvent("wrong_value", field, excerpt(text), "text without control characters")
+        if not text.isprintable():
+            _check_characters(field, text)
         if not text.isascii() and not is_encodable(text):
             raise InvalidEvent("invalid_utf8", field, excerpt(text), "Unicode without lone surrogates")
+
+
+def _check_characters(field: str, text: str) -> None:
+    allowed, but = ("\t\n\r", " but tabs and line breaks") if field in FREE_TEXTS else ("", "")
+    if any((character < " " or character == "\x7f") and character not in allowed for character in text):
+        raise InvalidEvent("wrong_value", field, excerpt(text), f"text without control characters{but}")
 
 
 def _texts(path: str, value: Any) -> Iterable[tuple[str, str]]:

@@ -15,6 +15,8 @@ MAX_AMOUNT: Final = 2**53
 """Largest integer that every JSON implementation keeps exactly."""
 MAX_TEXT: Final = 256
 MAX_ITEMS: Final = 1_000
+FREE_TEXTS: Final = frozenset({"reason"})
+"""Fields in words: they may have tabs and line breaks, other than identifiers and dimension values."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, description="An identifier; never empty.")]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]

@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.alerts import Alert
 from schemas.errors import DEAD_LETTER_REASONS
-from schemas.events import EVENT_CLASSES
+from schemas.events import EVENT_CLASSES, FREE_TEXTS
 from schemas.kpi import KpiValue
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +20,8 @@ _MOMENT: Final[Document] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}],
 }
 _UTC: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+_CONTROLS: Final = r"[\u0000-\u001f\u007f]"
+_CONTROLS_BUT_LINE_BREAKS: Final = r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]"
 
 
 def components(template: str) -> tuple[dict[str, Document], dict[str, Document]]:
@@ -35,6 +37,7 @@ def components(template: str) -> tuple[dict[str, Document], dict[str, Document]]
     references, shared = msgspec.json.schema_components(types.values(), ref_template=template)
     for name, schema in shared.items():
         _say_what_time_is(schema)
+        _say_what_texts_are(schema, _CONTROLS)
         schema.setdefault("title", name)
     return dict(zip(types, references, strict=True)), shared
 
@@ -104,3 +107,15 @@ def _say_what_time_is(schema: Document) -> None:
     properties = schema.get("properties", {})
     if "occurred_at" in properties:
         properties["occurred_at"] = _MOMENT
+
+
+def _say_what_texts_are(part: object, refused: str) -> None:
+    """The types know how long a text may be; which characters may be in it is checked when it is read."""
+    if isinstance(part, dict):
+        if part.get("type") == "string" and "maxLength" in part:
+            part["not"] = {"pattern": refused}
+        for name, inner in part.items():
+            _say_what_texts_are(inner, _CONTROLS_BUT_LINE_BREAKS if name in FREE_TEXTS else refused)
+    elif isinstance(part, list):
+        for inner in part:
+            _say_what_texts_are(inner, refused)

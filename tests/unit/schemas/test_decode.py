@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
 from schemas.declare import Dimension
 from schemas.decode import decode, instant_ms
 from schemas.errors import DEAD_LETTER_REASONS, InvalidEvent
 from schemas.events import EVENT_CLASSES, DealWon, EmailOpened, Item, LeadCreated, TargetSet
+from schemas.json_schemas import json_schemas
 from schemas.own_fields import OwnFields
 from schemas.rows import COLUMNS, EVENT_TYPES, KIND
 
@@ -224,3 +226,24 @@ def test_half_a_character_in_a_field_of_ones_own_is_a_dead_letter() -> None:
         fields.read(KIND["deal.won"], b'{"industry": "\\ud800"}')
     assert (found.value.reason, found.value.field) == ("invalid_utf8", "industry")
     assert fields.read(KIND["deal.won"], b'{"industry": "retail"}') == {"industry": "retail"}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "is_event"),
+    [
+        ("reason", "too dear,\r\n\tand late", True),
+        ("reason", "a\x0bb", False),
+        ("reason", "a\x7fb", False),
+        ("rep_id", "a\nb", False),
+        ("account_id", "a\n", False),
+        ("source", "a\tb", False),
+    ],
+)
+def test_words_may_have_line_breaks_and_the_schema_says_so(field: str, text: str, *, is_event: bool) -> None:
+    lost = won(event_type="deal.lost", amount=...) | {field: text}
+    assert jsonschema.Draft202012Validator(json_schemas()["events/deal.lost.json"]).is_valid(lost) == is_event
+    if is_event:
+        assert getattr(decode(raw(lost)), field) == text
+        return
+    with pytest.raises(InvalidEvent, match=f"wrong_value: {field}: .*text without control characters"):
+        decode(raw(lost))
