@@ -163,7 +163,7 @@ class Normaliser:
         digest.update(event_id.encode())
         if at_ms > now_ms + self._skew_ms:
             raise InvalidEvent("future", "occurred_at", str(occurred_at), f"at most {self._skew_ms} ms ahead of now")
-        if currency and currency != self._currency:
+        if currency and currency != self._currency and _has_money(amount, cost, items):
             factor = factor_of(currency, self._factors)
             amount, cost = convert(amount, factor, "amount"), convert(cost, factor, "cost")
             items = _items(items, factor)
@@ -225,6 +225,12 @@ def _refuse_blank_ids(event: BaseEvent) -> None:
         text = getattr(event, field, "-")
         if text.isspace():
             raise InvalidEvent("empty_id", field, excerpt(text), "an identifier that is not empty")
+
+
+def _has_money(amount: int | None, cost: int | None, items: tuple[Item, ...] | None) -> bool:
+    """Tell whether there is anything to convert: a visit may well name a currency that nobody has a rate for."""
+    parts = [(amount, cost), *((item.amount, item.cost) for item in items or ())]
+    return any(part != (None, None) for part in parts)
 
 
 def _items(items: tuple[Item, ...] | None, factor: tuple[int, int]) -> tuple[RowItem, ...] | None:

@@ -88,6 +88,20 @@ def test_amounts_are_converted_half_up_with_the_decimals_of_both_currencies(
     assert row.items == ((None, 1, converted, None),)
 
 
+@pytest.mark.parametrize(
+    ("event_type", "fields"),
+    [
+        ("web.visit", {}),
+        ("deal.lost", {"deal_id": "d"}),
+        ("deal.won", {"deal_id": "d"}),
+        ("deal.won", {"deal_id": "d", "items": [{"product": "p"}]}),
+        ("target.set", {"target_id": "t", "kpi": "deals_won", "period": "day", "value": 3}),
+    ],
+)
+def test_a_currency_without_money_needs_no_rate(event_type: str, fields: dict[str, Any]) -> None:
+    assert row_of(event_type, currency="XXX", **fields) == row_of(event_type, **fields)
+
+
 def test_exactly_half_is_rounded_up() -> None:
     normaliser = Normaliser(settings_from({"money": {"currency": "USD", "rates": {"EUR": 0.5}}}))
     amounts = [row_of("deal.won", normaliser, deal_id="d", amount=n, currency="EUR").amount for n in range(5)]
@@ -155,8 +169,9 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("web.visit", {"occurred_at": "2024-05-17"}, "bad_date", "occurred_at"),
     ("web.visit", {"account_id": "  "}, "empty_id", "account_id"),
     ("deal.lost", {"deal_id": " \u3000 "}, "empty_id", "deal_id"),
-    ("deal.won", {"deal_id": "d", "currency": "XXX"}, "unknown_currency", "currency"),
-    ("deal.won", {"deal_id": "d", "currency": "usd"}, "unknown_currency", "currency"),
+    ("deal.won", {"deal_id": "d", "amount": 0, "currency": "XXX"}, "unknown_currency", "currency"),
+    ("deal.created", {"deal_id": "d", "cost": 1, "currency": "usd"}, "unknown_currency", "currency"),
+    ("deal.won", {"deal_id": "d", "items": [{}, {"cost": 1}], "currency": "XXX"}, "unknown_currency", "currency"),
     ("deal.won", {"deal_id": "d", "currency": "EUR", "cost": 2**53}, "out_of_range", "cost"),
     ("deal.won", {"deal_id": "d", "currency": "EUR", "items": [{"cost": 2**53}]}, "out_of_range", "items[0].cost"),
     ("service.satisfaction", {"score": 6}, "out_of_range", "score"),
