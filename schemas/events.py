@@ -269,9 +269,9 @@ class TargetSet(BaseEvent, frozen=True, kw_only=True, gc=False, tag="target.set"
 
     Args:
         target_id: The goal.
-        kpi: Name of the KPI it is about; needed unless withdrawn, as ``period`` is.
+        kpi: Name of the KPI it is about; needed for ``number`` and ``currency``, unless withdrawn.
         dimensions: At most one dimension and its value; empty: the whole business.
-        period: Over which the goal runs.
+        period: Over which the goal runs; needed unless withdrawn.
         start: A date or time in that period; None: that of ``occurred_at``.
         value: What is to be reached: minor units for ``currency``, else a number.
         kind: How it is measured.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from schemas.events import TargetSet
 from schemas.windows import EVENT_DIMENSIONS
 from streams.intake.money import Factors, convert, factor_of
 from streams.time import LAST_MS
+
+_OF_A_KPI: Final = ("number", "currency")
+"""Kinds of goals that are reached by a KPI; tasks are done, or not, whatever is counted."""
 
 
 def target_fields(event: TargetSet, currency: str, known: Factors) -> str:
@@ -53,10 +57,12 @@ def _check(event: TargetSet, dimensions: dict[str, str]) -> None:
     for name in dimensions:
         if name not in EVENT_DIMENSIONS:
             raise InvalidEvent("wrong_value", f"dimensions.{name}", name, f"one of {', '.join(EVENT_DIMENSIONS)}")
-    if not event.withdrawn:
-        for field, stated in (("kpi", event.kpi), ("period", event.period)):
-            if not stated:
-                raise InvalidEvent("missing_field", field, "nothing", "what every goal has, unless it is withdrawn")
+    if event.withdrawn:
+        return
+    if not event.kpi and event.kind in _OF_A_KPI:
+        raise InvalidEvent("missing_field", "kpi", "nothing", f"the KPI that a goal of kind {event.kind} is about")
+    if not event.period:
+        raise InvalidEvent("missing_field", "period", "nothing", "what every goal has, unless it is withdrawn")
 
 
 def _start(value: str | int | None) -> str | int | None:

@@ -93,6 +93,18 @@ def test_a_goal_is_a_number_an_amount_tasks_or_done_or_not() -> None:
     }
 
 
+def test_tasks_need_no_kpi_alone_and_as_parents_and_parts() -> None:
+    goals = [
+        goal("tasks", kpi=None, kind="tasks", value=5, done=2, parent="all"),
+        goal("done", kpi=None, kind="boolean", done=True, parent="all"),
+        goal("money", value=500, parent="all", dimensions={"rep": "ben"}),
+        goal("all", kpi=None, kind="tasks"),
+    ]
+    said = values(floor(), [sale(500, rep_id="ben"), *goals])
+    assert [attained(said, name) for name in ("tasks", "done", "money", "all")] == [(2, 5), (1, 1), (500, 500), (2, 3)]
+    assert said["target_attainment|mtd|target=tasks"].value == 0.4
+
+
 def test_a_parent_has_what_its_children_have() -> None:
     # money  <- ben, anna (amounts), calls (a number)     all <- money, list (tasks: which of them are reached)
     goals = [

@@ -163,6 +163,12 @@ def test_a_target_keeps_its_own_fields_as_json() -> None:
     assert json.loads(week.extra or "")["start"] == "2024-05-13"
 
 
+@pytest.mark.parametrize("kind", ["tasks", "boolean"])
+def test_tasks_are_about_no_kpi(kind: str) -> None:
+    row = row_of("target.set", target_id="t", period="month", kind=kind, value=5, done=1)
+    assert json.loads(row.extra or "")["kpi"] is None
+
+
 FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("web.visit", {"occurred_at": NOW_MS + 300_001}, "future", "occurred_at"),
     ("web.visit", {"occurred_at": 10**18}, "future", "occurred_at"),
@@ -177,6 +183,8 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("service.satisfaction", {"score": 6}, "out_of_range", "score"),
     ("service.satisfaction", {"score": 0, "scale": 0}, "wrong_value", "scale"),
     ("target.set", {"target_id": "t"}, "missing_field", "kpi"),
+    ("target.set", {"target_id": "t", "period": "day", "kind": "currency"}, "missing_field", "kpi"),
+    ("target.set", {"target_id": "t", "kind": "tasks"}, "missing_field", "period"),
     ("target.set", {"target_id": "t", "kpi": "revenue"}, "missing_field", "period"),
     (
         "target.set",
