@@ -48,9 +48,10 @@ async def replay(
 ) -> None:
     """Send events from FILES to Kafka in order of event time.
 
-    NDJSON files hold one event a line. CSV files need a mapping: a TOML file that says which column is what (see
-    README), or the name of a built-in one; a table with a built-in one's columns needs none. Interrupted, the same
-    command goes on where it stopped; events keep their ids, so that one sent twice still counts once.
+    NDJSON files hold one event a line, whatever they are called. CSV files need a mapping: a TOML file that says which
+    column is what (see README), or the name of a built-in one; a table with a built-in one's columns needs none.
+    Interrupted, the same command goes on where it stopped; events keep their ids, so that one sent twice still counts
+    once.
 
     \b
     Examples:

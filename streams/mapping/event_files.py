@@ -10,6 +10,7 @@ import hashlib
 import mmap
 from array import array
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,11 +25,13 @@ from schemas.diagnose import excerpt
 from schemas.errors import InvalidEvent, UsageError
 from schemas.rows import EVENT_TYPES
 from streams.mapping.csv_file import DataFileError
+from streams.mapping.lines import read_line
 from streams.mapping.rows import MappedFile, map_csv
 from streams.mapping.rules import CsvMapping
 from streams.time import FOREVER_MS
 
 NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
+_TABLE_SUFFIXES: Final = (".csv", ".tsv")
 _SOURCE_OF: Final = {name: source_of(name) for name in EVENT_TYPES}
 """Event type -> key of its source topic: ``deal.won`` -> ``deals``."""
 
@@ -60,7 +63,7 @@ class EventFiles:
     """The events of several files as one sequence in order of event time.
 
     Args:
-        paths: NDJSON (``.ndjson``, ``.jsonl``, ``.json``) and, with a mapping, CSV files.
+        paths: NDJSON (``.ndjson``, ``.jsonl``, ``.json``; without a mapping whatever is no table) and CSV files.
         mapping: How rows of the CSV files become events.
 
     Raises:
@@ -100,11 +103,12 @@ class EventFiles:
         return digest.hexdigest()[:24]
 
     def _open(self, path: Path, mapping: CsvMapping | None) -> _Events:
-        if path.suffix.lower() in NDJSON_SUFFIXES:
+        suffix = path.suffix.lower()
+        if suffix in NDJSON_SUFFIXES or (mapping is None and suffix not in _TABLE_SUFFIXES):
             return _NdjsonEvents(path)
         if mapping is None:
             raise UsageError(
-                f"{path}: found {path.suffix or 'no suffix'}; events are read from {', '.join(NDJSON_SUFFIXES)}, "
+                f"{path}: found {path.suffix}; events are read from {', '.join(NDJSON_SUFFIXES)} and the like, "
                 "tables from CSV with --mapping (crm_opportunities, or a TOML file of your own)"
             )
         mapped = map_csv(mapping, path)
@@ -130,21 +134,6 @@ class _MappedEvents:
             digest.update(self.get(index).value)
 
 
-class _Line(msgspec.Struct, gc=False):
-    """What replay must know of an event; all else is the pipeline's to judge. The second half is CloudEvents'."""
-
-    event_type: str | None = None
-    occurred_at: str | int | None = None
-    account_id: Any = None
-    specversion: str | None = None
-    type: str | None = None
-    time: str | None = None
-    data: Any = None
-
-
-_DECODER: Final = msgspec.json.Decoder(_Line)
-
-
 class _NdjsonEvents:
     """An NDJSON file: one event a line, sent byte for byte as it stands."""
 
@@ -166,16 +155,15 @@ class _NdjsonEvents:
 
     def get(self, index: int) -> OutgoingEvent:
         value = self._bytes[self._starts[index] : self._ends[index]]
-        line = _DECODER.decode(value)
-        event_type = line.type if line.specversion else line.event_type
-        account = line.data.get("account_id") if isinstance(line.data, dict) else line.account_id
-        return OutgoingEvent(_SOURCE_OF[event_type or ""], _key(account), value, self.times[index])
+        line = read_line(value)
+        return OutgoingEvent(_SOURCE_OF[line.event_type or ""], _key(line.account_id), value, self.times[index])
 
     def feed(self, digest: Any) -> None:
         digest.update(self._bytes)
 
     def _index(self, path: Path) -> None:
-        start, number, size = 0, 0, len(self._bytes)
+        number, size = 0, len(self._bytes)
+        start = len(BOM_UTF8) if self._bytes[: len(BOM_UTF8)] == BOM_UTF8 else 0
         while start < size:
             number += 1
             end = self._bytes.find(b"\n", start)
@@ -190,10 +178,10 @@ class _NdjsonEvents:
 
 def _event_time(path: Path, number: int, text: bytes) -> int:
     try:
-        line = _DECODER.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        line = read_line(text)
+    except (msgspec.DecodeError, ValueError) as error:
         raise DataFileError(f"{path}, line {number}: not an event in JSON: {error}") from None
-    event_type, moment = (line.type, line.time) if line.specversion else (line.event_type, line.occurred_at)
+    event_type, moment = line.event_type, line.occurred_at
     if event_type not in _SOURCE_OF:
         raise DataFileError(
             f"{path}, line {number}, event_type: found {event_type or 'nothing'}; "

@@ -1,13 +1,18 @@
 import json
+from base64 import b64encode
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.decode import instant_ms
+from schemas.decode import decode, instant_ms
 from schemas.errors import UsageError
+from schemas.settings import settings_from
+from streams.intake.normalise import Normaliser
 from streams.mapping.csv_file import DataFileError
 from streams.mapping.event_files import EventFiles
 
@@ -70,6 +75,33 @@ def test_source_topic_and_key_come_from_the_event(tmp_path: Path) -> None:
     ]
 
 
+CLOUD_EVENT = {"specversion": "1.0", "id": "c", "source": "/crm", "type": "web.visit"}
+INSIDE = {"account_id": "a-9", "occurred_at": "1970-01-01T00:00:09Z"}
+
+
+@pytest.mark.parametrize(
+    ("written", "source", "key"),
+    [
+        (b"\xef\xbb\xbf" + orjson.dumps(event(1, 9_000, deal_id="d")), "deals", b"a-1"),
+        (orjson.dumps({**CLOUD_EVENT, "data": INSIDE}), "web", b"a-9"),
+        (orjson.dumps({**CLOUD_EVENT, "time": "1970-01-01T00:00:01Z", "data": INSIDE}), "web", b"a-9"),
+        (orjson.dumps({**CLOUD_EVENT, "data": {**INSIDE, "event_type": "call.completed"}}), "calls", b"a-9"),
+        (orjson.dumps({**CLOUD_EVENT, "data_base64": b64encode(orjson.dumps(INSIDE)).decode()}), "web", b"a-9"),
+        (orjson.dumps(event(1, 9_000, deal_id="d", specversion="1.0")), "deals", b"a-1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["e.ndjson", "e.txt", "events", "e.log"])
+def test_what_intake_takes_is_sent_from_a_file_of_any_name(
+    tmp_path: Path, written: bytes, source: str, key: bytes, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(written)
+    (sent,) = EventFiles([path]).since(0)
+    assert (sent.source, sent.key, sent.at_ms, sent.value) == (source, key, 9_000, written.removeprefix(BOM_UTF8))
+    row = Normaliser(settings_from({})).row(decode(sent.value), 0, 0, 10_000)
+    assert (row.at_ms, row.account.encode()) == (sent.at_ms, sent.key)
+
+
 def test_empty_files_and_lines_hold_no_events(tmp_path: Path) -> None:
     path = tmp_path / "e.ndjson"
     path.write_text("")
@@ -91,6 +123,9 @@ def test_the_fingerprint_is_of_the_content_not_of_the_name(tmp_path: Path) -> No
     [
         ("{broken", "line 2: not an event in JSON"),
         ("[]", "line 2: not an event in JSON"),
+        ('{"specversion": "1.0", "data_base64": "e"}', "line 2: not an event in JSON"),
+        ('{"specversion": "1.0", "type": "web.visit", "data": "{}"}', "line 2: not an event in JSON"),
+        ('{"specversion": "1.0", "type": "web.visit"}', "line 2, occurred_at: found nothing"),
         (
             '{"event_type": "deal.gone", "occurred_at": 1}',
             "line 2, event_type: found deal.gone; allowed: an event type",
