@@ -60,8 +60,7 @@ async def check(settings: Settings, as_json: bool) -> None:
     findings = [_settings(settings), _data_dir(settings)]
     broker = await _broker(settings)
     findings.append(broker)
-    if broker.state == "ok":
-        findings += [await _guarded(look, settings) for look in (_topics, _catalogue, _lag, _dead_letters)]
+    findings += [await _guarded(look, settings, broker) for look in (_topics, _catalogue, _lag, _dead_letters)]
     findings += await _redis(settings)
     if as_json:
         print_json([finding._asdict() for finding in findings])
@@ -75,11 +74,19 @@ async def check(settings: Settings, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _guarded(look: Look, settings: Settings) -> Finding:
+async def _guarded(look: Look, settings: Settings, broker: Finding) -> Finding:
+    subject = look.__name__.strip("_").replace("_", " ")
+    if broker.state != "ok":
+        return _unknown(subject, "the broker")
     try:
         return await look(settings)
     except SalesPulseError as error:
-        return Finding(look.__name__.strip("_").replace("_", " "), "failed", str(error))
+        return Finding(subject, "failed", str(error))
+
+
+def _unknown(subject: str, server: str) -> Finding:
+    """What could not be looked at is a line all the same: who reads only it must not take it for well."""
+    return Finding(subject, "failed", f"not known while {server} does not answer; see there")
 
 
 def _settings(settings: Settings) -> Finding:
@@ -161,7 +168,7 @@ async def _redis(settings: Settings) -> list[Finding]:
     try:
         freshness = await reader.freshness()
     except SalesPulseError as error:
-        return [Finding("Redis", "failed", str(error))]
+        return [Finding("Redis", "failed", str(error)), *(_unknown(name, "Redis") for name in ("clock", "values"))]
     finally:
         await reader.close()
     off_ms = freshness.now_ms - wall_ms()

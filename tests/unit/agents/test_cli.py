@@ -140,6 +140,22 @@ def test_an_unreachable_server_is_one_line_that_says_where_and_code_1(
     assert len(text.strip().splitlines()) <= 2
 
 
+def test_the_doctor_has_a_line_for_everything_also_when_nothing_answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SALESPULSE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("SALESPULSE_REDIS__URL", "redis://127.0.0.1:1/0")
+    assert run(["check", "--json"]) == 1
+    found = {line["subject"]: (line["state"], line["text"]) for line in json.loads(capsys.readouterr().out)}
+    assert [subject for subject, (state, _) in found.items() if state == "ok"] == ["settings", "data directory"]
+    assert "127.0.0.1:1 does not answer" in found["broker"][1]
+    assert "127.0.0.1:1/0 does not answer" in found["Redis"][1]
+    for subject in ("topics", "catalogue", "lag", "dead letters"):
+        assert found[subject] == ("failed", "not known while the broker does not answer; see there")
+    for subject in ("clock", "values"):
+        assert found[subject] == ("failed", "not known while Redis does not answer; see there")
+
+
 def test_the_catalogue_lists_every_kpi(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["catalogue", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
