@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from schemas.areas import AREAS, boards_of
@@ -20,7 +20,7 @@ from schemas.kpi_words import (
     windows_words,
 )
 from schemas.measures import Measure
-from schemas.metric_names import by, has_parts, metric_name, part_names, previous_name, rank_name
+from schemas.metric_names import by, has_parts, metric_name, part_names, parts_in_money, previous_name, rank_name
 from schemas.readings import NOTES
 
 _VALUES: Final[Mapping[str, str]] = {
@@ -45,7 +45,7 @@ _SCOPES: Final[Mapping[str, str]] = {
 _BETTER: Final = {"higher": "higher is better", "lower": "lower is better", "none": "neither direction is better"}
 
 
-def kpi_page(kpi: Kpi, measures: Iterable[Measure]) -> str:
+def kpi_page(kpi: Kpi, measures: Collection[Measure]) -> str:
     """Write the section of one KPI.
 
     Args:
@@ -56,7 +56,7 @@ def kpi_page(kpi: Kpi, measures: Iterable[Measure]) -> str:
         Markdown: a heading of the second level, formula, measures, and a list of facts; ends with a line break.
     """
     lines = [f"## {kpi.name}", "", f"**{kpi.title}.** {kpi.doc}", "", *_formula(kpi, measures), ""]
-    lines += [f"- **{name}:** {text}" for name, text in _facts(kpi)]
+    lines += [f"- **{name}:** {text}" for name, text in _facts(kpi, measures)]
     notes = NOTES.get(kpi.row, ())
     if notes:
         lines += ["", "How it is read:", "", *(f"- {note}" for note in notes)]
@@ -80,7 +80,7 @@ def _formula(kpi: Kpi, measures: Iterable[Measure]) -> Iterator[str]:
     yield from taken
 
 
-def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
+def _facts(kpi: Kpi, measures: Iterable[Measure]) -> Iterator[tuple[str, str]]:
     yield "Unit", f"{UNITS[kpi.unit]}; {_BETTER[kpi.better]}"
     yield "Type", kpi.type
     yield "Row and area", f"{kpi.row}, {AREAS[kpi.area]}" if kpi.row else f"one of your own, {AREAS[kpi.area]}"
@@ -91,7 +91,7 @@ def _facts(kpi: Kpi) -> Iterator[tuple[str, str]]:
         yield "Example", kpi.example
     yield "From", source_words(kpi.source)
     yield "Series keys", "like " + ", ".join(f"`{key}`" for key in _keys(kpi))
-    yield "Prometheus", "; ".join(_metrics(kpi))
+    yield "Prometheus", "; ".join(_metrics(kpi, measures))
     if kpi.row:
         yield "Dashboards", ", ".join(f"{board.title} (`{board.uid}`)" for board in boards_of(kpi.name, kpi.area))
 
@@ -108,7 +108,7 @@ def _keys(kpi: Kpi) -> Iterator[str]:
         yield series_key(kpi.name, "mtd", {name: _VALUES.get(name, "...") for name in _dimensions(grouping)})
 
 
-def _metrics(kpi: Kpi) -> Iterator[str]:
+def _metrics(kpi: Kpi, measures: Iterable[Measure]) -> Iterator[str]:
     endings = ", ".join(f"`{by(_dimensions(grouping))}`" for grouping in kpi.dimensions)
     broken_down = f" with the endings {endings}" if kpi.dimensions else ""
     either = "alone and" if kpi.has_global and kpi.dimensions else ""
@@ -117,7 +117,10 @@ def _metrics(kpi: Kpi) -> Iterator[str]:
         yield "the rank " + ", ".join(f"`{rank_name(kpi, _dimensions(grouping))}`" for grouping in kpi.dimensions)
     if has_parts(kpi):
         numerator, denominator = part_names(kpi)
-        yield f"its parts `{numerator}` and `{denominator}` likewise"
+        money = ", money in major units" if any(parts_in_money(kpi, (), measures)) else ""
+        if money and "target" in kpi.groupings and not any(parts_in_money(kpi, ("target",), measures)):
+            money += " (of single goals in minor units)"
+        yield f"its parts `{numerator}` and `{denominator}` likewise{money}"
     if kpi.has_global and has_previous(kpi):
         yield f"the previous value `{previous_name(kpi)}`, global only"
 

@@ -1,7 +1,8 @@
 """Names of Prometheus metrics: what the exporter writes is what dashboards, rules and documents name.
 
 A KPI's values are ``salespulse_<kpi>`` with the suffix of its unit, broken down ones end in ``_by_<dimension>``. The
-global series is a metric of its own, never ``label="all"`` beside the parts: no sum over a metric counts twice.
+global series is a metric of its own, never ``label="all"`` beside the parts: no sum over a metric counts twice. Money
+is in major units with the label ``currency``, also in numerators and denominators, which in KPI values are minor units.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from schemas.declare import Kpi
+from schemas.formula import measures_of
 from schemas.kpi import Unit
+from schemas.measures import MEASURES, Measure
 
 PREFIX: Final = "salespulse_"
 _UNIT_SUFFIX: Final[dict[Unit, str]] = {"count": "", "money": "", "score": "", "ratio": "_ratio", "seconds": "_seconds"}
@@ -46,6 +49,25 @@ def rank_name(kpi: Kpi, dimensions: Iterable[str]) -> str:
 def has_parts(kpi: Kpi) -> bool:
     """Whether numerator and denominator are exported beside the value."""
     return kpi.is_ratio
+
+
+def parts_in_money(kpi: Kpi, dimensions: Iterable[str], measures: Iterable[Measure] = MEASURES) -> tuple[bool, bool]:
+    """Tell which of numerator and denominator are money; metrics have it in major units, as the value is.
+
+    Args:
+        kpi: Its declaration.
+        dimensions: Of the series. Of goals those without ``target`` are sums of goals in money; a goal of its own is in
+            whatever it is in, which only where it ends says.
+        measures: At least those of its formulas.
+    """
+    if kpi.goal is not None:
+        of_sums = "target" not in dimensions
+        return (True, False) if kpi.goal == "projection" else (of_sums, of_sums)
+    if kpi.unit == "money":
+        return True, False
+    money = {measure.name for measure in measures if measure.parts == "money"}
+    both = kpi.unit == "ratio" and not money.isdisjoint((*measures_of(kpi.numerator), *measures_of(kpi.denominator)))
+    return both, both
 
 
 def by(dimensions: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from schemas.alerts import AlertStatus
 from schemas.catalogue import KPIS, Kpi
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import DEAD_LETTER_REASONS
 from schemas.kpi import Quality
 from schemas.metric_names import PREFIX
@@ -67,7 +68,7 @@ class Exporter:
     """A sink that keeps the last value of every series of the owners this worker has.
 
     Args:
-        settings: ``metrics.max_series``, ``time.clock`` and the topics' names.
+        settings: ``metrics.max_series``, ``time.clock``, the currency, the user's own measures and the topics' names.
         counters: What intake counts; None in a process without intake, which says nothing of the pipeline.
         catalogue: All KPIs whose values may come.
         folds: What the folds notice; None in a process without.
@@ -81,7 +82,7 @@ class Exporter:
         folds: FoldSource | None = None,
     ) -> None:
         self._limit = settings.metrics.max_series
-        self._series = SeriesStore(catalogue)
+        self._series = SeriesStore(catalogue, catalogue_of(settings).measures, settings.money.currency)
         self._pipeline = _Pipeline(settings, counters, folds)
         self._left_out = 0
         self._registry = CollectorRegistry(auto_describe=False)

@@ -10,7 +10,17 @@ import msgspec
 
 from schemas.catalogue import Kpi
 from schemas.kpi import Unit
-from schemas.metric_names import PREFIX, by, has_parts, metric_name, part_names, previous_name, rank_name
+from schemas.measures import MEASURES, Measure
+from schemas.metric_names import (
+    PREFIX,
+    by,
+    has_parts,
+    metric_name,
+    part_names,
+    parts_in_money,
+    previous_name,
+    rank_name,
+)
 
 _UNIT_WORDS: Final[dict[Unit, str]] = {
     "count": "A count.",
@@ -87,17 +97,22 @@ def metric_facts(kpis: Iterable[Kpi]) -> dict[str, MetricFacts]:
     return facts
 
 
-def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...]) -> dict[str, MetricFacts]:
+def kpi_facts(kpi: Kpi, dimensions: tuple[str, ...], measures: Iterable[Measure] = MEASURES) -> dict[str, MetricFacts]:
     """Return the metrics of one KPI under these dimensions: value, previous value (global only), parts, rank."""
-    own = (*(("currency",) if kpi.may_be_money else ()), *(("label",) if kpi.lowest else ()))
-    labels = ("window", *own, *sorted(dimensions))
+    currency, label = ("currency",) if kpi.may_be_money else (), ("label",) if kpi.lowest else ()
+    labels = ("window", *currency, *label, *sorted(dimensions))
     what = kpi.title + "".join(f", by {name.replace('_', ' ')}" for name in sorted(dimensions))
     facts = {metric_name(kpi, dimensions): MetricFacts(f"{what}: {kpi.doc} {_UNIT_WORDS[kpi.unit]}", "gauge", labels)}
     if not dimensions:
         facts[previous_name(kpi)] = MetricFacts(f"{what}: its value in the window before.", "gauge", labels)
     if has_parts(kpi):
-        for name, part in zip(part_names(kpi, dimensions), ("numerator", "denominator"), strict=True):
-            facts[name] = MetricFacts(f"{what}: its {part}; money in minor units.", "gauge", labels)
+        money = parts_in_money(kpi, dimensions, measures)
+        # Both have the same labels, so that one can be divided by the other.
+        labels_of_parts = ("window", "currency", *labels[1:]) if any(money) and not currency else labels
+        for name, part, is_money in zip(part_names(kpi, dimensions), ("numerator", "denominator"), money, strict=True):
+            of_goals = " Of money in minor units." if kpi.goal is not None and kpi.goal != "projection" else ""
+            unit = " Major units of the currency." if is_money else of_goals
+            facts[name] = MetricFacts(f"{what}: its {part}.{unit}", "gauge", labels_of_parts)
     if kpi.ranked:
         facts[rank_name(kpi, dimensions)] = MetricFacts(f"{what}: the rank; 1 is the highest.", "gauge", labels)
     return facts

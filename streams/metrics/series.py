@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from schemas.alerts import AlertStatus
 from schemas.catalogue import Kpi
+from schemas.currencies import exponent
 from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue, parse_dims
-from schemas.metric_names import by, has_parts, metric_name, part_names, previous_name, rank_name
+from schemas.measures import MEASURES, Measure
+from schemas.metric_names import by, has_parts, metric_name, part_names, parts_in_money, previous_name, rank_name
 from streams.metrics.exposition import (
     Family,
     Line,
@@ -30,12 +32,17 @@ from streams.publication import Publication
 
 
 class _Metrics(NamedTuple):
-    """The metrics of one KPI under some dimensions: value, value before, numerator and denominator, rank."""
+    """The metrics of one KPI under some dimensions: value, value before, numerator and denominator, rank.
+
+    Args:
+        in_money: Which of numerator and denominator are.
+    """
 
     of_value: Family
     of_previous: Family | None
     of_parts: tuple[Family, ...]
     of_rank: Family | None
+    in_money: tuple[bool, bool]
 
 
 class SeriesStore:
@@ -43,10 +50,15 @@ class SeriesStore:
 
     Args:
         catalogue: All KPIs whose values may come.
+        measures: Those of their formulas.
+        currency: The reporting currency.
     """
 
-    def __init__(self, catalogue: Iterable[Kpi]) -> None:
+    def __init__(self, catalogue: Iterable[Kpi], measures: Iterable[Measure] = MEASURES, currency: str = "USD") -> None:
         self._catalogue = {kpi.name: kpi for kpi in catalogue}
+        self._measures = tuple(measures)
+        self._currency = currency
+        self._minor_per_major = 10 ** exponent(currency)
         self._families: dict[str, Family] = {}
         self._metrics: dict[tuple[str, ...], _Metrics] = {}
         self._unwritten: dict[int, dict[str, KpiValue]] = {}
@@ -103,13 +115,13 @@ class SeriesStore:
             lines = None
         if lines is None:
             lines = known[key] = tuple(self._new_lines(kpi, value))
-        for line, number in zip(lines, _numbers(kpi, value), strict=True):
+        for line, number in zip(lines, self._numbers(kpi, value), strict=True):
             put(line, number)
 
     def _new_lines(self, kpi: Kpi, value: KpiValue) -> Iterator[Line]:
         """Make the lines of a series, in the order in which ``_numbers`` gives its numbers."""
         dimensions = tuple(value.dimensions)
-        of_value, of_previous, of_parts, of_rank = self._metrics_of(kpi, dimensions)
+        of_value, of_previous, of_parts, of_rank, in_money = self._metrics_of(kpi, dimensions)
         labels = {
             "window": value.window,
             **_own_labels(kpi, value),
@@ -122,7 +134,9 @@ class SeriesStore:
             yield of_previous.line(text, shown)
         if of_parts:
             place = place_of(value.window, dimensions=len(dimensions), part=True)
-            yield from (part.line(text, place) for part in of_parts)
+            currency = {"window": value.window, "currency": self._currency} if any(in_money) else {}
+            text_of_parts = label_pairs({**currency, **labels})
+            yield from (part.line(text_of_parts, place) for part in of_parts)
         if of_rank is not None:
             yield of_rank.line(text, shown)
 
@@ -130,14 +144,32 @@ class SeriesStore:
         """Return the metrics of a KPI under these dimensions; looked up once, as there are thousands of series."""
         found = self._metrics.get((kpi.name, *dimensions))
         if found is None:
-            facts = kpi_facts(kpi, dimensions)
+            facts = kpi_facts(kpi, dimensions, self._measures)
             found = self._metrics[kpi.name, *dimensions] = _Metrics(
                 self._family(metric_name(kpi, dimensions), facts),
                 self._family(previous_name(kpi), facts) if not dimensions else None,
                 tuple(self._family(name, facts) for name in part_names(kpi, dimensions) if has_parts(kpi)),
                 self._family(rank_name(kpi, dimensions), facts) if kpi.ranked else None,
+                parts_in_money(kpi, dimensions, self._measures) if has_parts(kpi) else (False, False),
             )
         return found
+
+    def _numbers(self, kpi: Kpi, value: KpiValue) -> Iterator[Number]:
+        yield value.value
+        if _has_previous(value):
+            yield value.previous
+        if has_parts(kpi):
+            yield from self._parts(kpi, value)
+        if kpi.ranked:
+            yield value.rank if isinstance(value.rank, int) else None
+
+    def _parts(self, kpi: Kpi, value: KpiValue) -> Iterator[Number]:
+        """Numerator and denominator; money in major units, so that one over the other is the value beside them."""
+        in_money = self._metrics_of(kpi, tuple(value.dimensions)).in_money
+        in_no_currency = kpi.may_be_money and value.currency is None  # where a goal ends that is not in money
+        for number, is_money in zip((value.numerator, value.denominator), in_money, strict=True):
+            minor = is_money and number is not None and not in_no_currency
+            yield number / self._minor_per_major if minor else number
 
     def _new_alert_lines(self, dimensions: Mapping[str, str], statuses: Sequence[AlertStatus]) -> Iterator[Line]:
         """Make the lines of a series' alert, in the order in which ``_alert_numbers`` gives its numbers."""
@@ -157,17 +189,6 @@ class SeriesStore:
 
 def _has_previous(value: KpiValue) -> bool:
     return not value.dimensions and value.window != "all"
-
-
-def _numbers(kpi: Kpi, value: KpiValue) -> Iterator[Number]:
-    yield value.value
-    if _has_previous(value):
-        yield value.previous
-    if has_parts(kpi):
-        yield value.numerator
-        yield value.denominator
-    if kpi.ranked:
-        yield value.rank if isinstance(value.rank, int) else None
 
 
 def _own_labels(kpi: Kpi, value: KpiValue) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -12,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from schemas.catalogue import KPIS
+from schemas.catalogue.compose import catalogue_of
 from schemas.errors import CatalogueError
 from schemas.kpi import KpiValue
 from schemas.metric_names import metric_name
@@ -95,6 +97,73 @@ def test_money_is_in_major_units_with_its_currency() -> None:
     publish(out, [value])
     name, labels = "salespulse_revenue_by_rep", {"window": "ytd", "currency": "USD", "rep": "r-7"}
     assert at(read(out.render()), name, **labels) == (value.numerator or 0) / 100
+
+
+def in_minor(name: str, window: str, dimensions: dict[str, str], numerator: int, denominator: int) -> KpiValue:
+    """A value whose parts are as the rollup has them."""
+    kpi = BY_NAME[name]
+    value = numerator / denominator / (100 if kpi.unit == "money" else 1)
+    told = sample(kpi, window, dimensions, Random(1))
+    return msgspec.structs.replace(told, value=value, numerator=numerator, denominator=denominator)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("average_ticket", (1_234.56, 7)),
+        ("ltv", (1_234.56, 7)),
+        ("cac", (1_234.56, 7)),
+        ("margin_ratio", (1_234.56, 0.07)),
+        ("ltv_cac", (1_234.56, 0.07)),
+        ("non_payment_rate", (1_234.56, 0.07)),
+        ("revenue_growth", (1_234.56, 0.07)),
+        ("target_attainment", (1_234.56, 0.07)),
+    ],
+)
+def test_parts_in_money_are_in_major_units_with_their_currency(name: str, parts: tuple[float, float]) -> None:
+    out = exporter()
+    value = in_minor(name, "mtd", {}, 123_456, 7)
+    publish(out, [value])
+    series = read(out.render())
+    labels = {"window": "mtd", "currency": "USD"}
+    shown = [at(series, f"salespulse_{name}_{part}", **labels) for part in ("numerator", "denominator")]
+    assert shown == list(parts)
+    assert shown[0] / shown[1] == pytest.approx(value.value)
+
+
+def test_parts_are_in_the_unit_of_the_currency_and_counts_have_none() -> None:
+    out = Exporter(settings_from({"money": {"currency": "KWD"}}))
+    publish(out, [in_minor(name, "mtd", {}, 123_456, 7) for name in ("margin_ratio", "win_rate")])
+    series = read(out.render())
+    assert at(series, "salespulse_margin_ratio_numerator", window="mtd", currency="KWD") == 123.456
+    assert at(series, "salespulse_win_rate_numerator", window="mtd") == 123_456
+
+
+def test_a_goal_of_its_own_is_in_whatever_it_is_in() -> None:
+    out = exporter()
+    goal = in_minor("target_attainment", "mtd", {"target": "g"}, 123_456, 7)
+    ends = msgspec.structs.replace(goal, kpi="target_projection", unit="money", currency="USD")
+    publish(out, [goal, ends])
+    series = read(out.render())
+    assert at(series, "salespulse_target_attainment_numerator_by_target", window="mtd", target="g") == 123_456
+    name, labels = "salespulse_target_projection_numerator_by_target", {"window": "mtd", "target": "g"}
+    assert at(series, name, **labels, currency="USD") == 1_234.56
+    publish(out, [msgspec.structs.replace(ends, unit="count", currency=None)])
+    assert at(read(out.render()), name, **labels, currency="") == 123_456
+
+
+def test_parts_of_amounts_of_ones_own_are_money(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        '[[measures]]\nname = "big"\ncounts = "deal.won"\nadds = "amount"\n'
+        '[[kpis]]\nname = "big_share"\ntitle = "Big"\nformula = "big / big"\nunit = "ratio"\n'
+    )
+    settings = settings_from({"catalogue": {"files": [str(file)]}})
+    kpis = catalogue_of(settings).kpis
+    out = Exporter(settings, catalogue=kpis)
+    own = next(kpi for kpi in kpis if kpi.name == "big_share")
+    publish(out, [msgspec.structs.replace(sample(own, "mtd", {}, Random(1)), numerator=123_456)])
+    assert at(read(out.render()), "salespulse_big_share_numerator", window="mtd", currency="USD") == 1_234.56
 
 
 def test_unknown_is_nan_and_the_series_stays() -> None:
