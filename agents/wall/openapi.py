@@ -44,7 +44,7 @@ def openapi(kpis: Mapping[str, Kpi], dimensions: Iterable[str], *, token: bool) 
         "/openapi.json": {"get": _open("openapi", "This document", "application/json")},
         "/healthz": {"get": _open("healthz", "Whether the server is alive", "application/json")},
         "/readyz": {"get": _ready()},
-        "/metrics": {"get": _open("metrics", "Metrics of this process for Prometheus", "text/plain")},
+        "/metrics": {"get": _open("metrics", "KPI series and this process, for Prometheus", "text/plain")},
         "/": {"get": _open("wall", "The wall page", "text/html")},
         "/static/{path}": {"get": _open("static", "What the wall page is made of", "*/*") | {"parameters": [_PATH]}},
     }

@@ -14,6 +14,7 @@ from agents.problems import ProblemError
 from agents.wall.access import guarded
 from agents.wall.api import Api
 from agents.wall.explain import Explain
+from agents.wall.metrics import Metrics
 from agents.wall.openapi import openapi
 from agents.wall.pages import Pages
 from agents.wall.stream import Stream
@@ -21,7 +22,6 @@ from schemas.catalogue.compose import catalogue_of, dimensions_of, known_kpis
 from schemas.errors import SalesPulseError, UnavailableError
 from schemas.playlist import playlist
 from schemas.settings import Settings
-from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisReader
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -121,14 +121,9 @@ async def start_wall(settings: Settings, extra_routes: Sequence[web.RouteDef] = 
         SettingsError: The playlist of the settings makes no sense.
     """
     reader = RedisReader(settings)
-    exporter = Exporter(settings)
-
-    async def metrics(request: web.Request) -> web.StreamResponse:
-        body, content_type = exporter.negotiate(request.headers.get("Accept", ""))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
+    metrics = Metrics(settings, reader, catalogue_of(settings).kpis)
     try:
-        own = [web.get("/metrics", metrics), *wall_routes(settings, reader)]
+        own = [web.get("/metrics", metrics.handle), *wall_routes(settings, reader)]
         runner, url = await serve(settings, [*extra_routes, *own])
     except SalesPulseError:
         await reader.close()

@@ -148,8 +148,10 @@ def test_prometheus_scrapes_worker_and_wall_and_tells_alertmanager() -> None:
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     [found] = jobs["salespulse-worker"]["dns_sd_configs"]
     assert (found["names"], found["port"]) == (["worker"], settings_of("worker").http.port)
-    [wall] = jobs["salespulse-wall"]["static_configs"]
+    wall_job = jobs["salespulse-wall"]
+    [wall] = wall_job["static_configs"]
     assert wall["targets"] == [f"wall:{settings_of('wall').http.port}"]
+    assert wall_job["params"] == {"collect[]": ["process"]}, "it has the workers' series too; they would come twice"
     assert all("metrics_path" not in job for job in jobs.values()), "the default is the path that is served"
     [alertmanagers] = config["alerting"]["alertmanagers"]
     assert alertmanagers["static_configs"][0]["targets"] == [f"alertmanager:{next(iter(published('alertmanager')))}"]

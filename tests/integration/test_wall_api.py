@@ -337,7 +337,8 @@ async def test_without_redis_it_says_so(own_valkey: RedisServer) -> None:
 
 @pytest.mark.asyncio
 async def test_a_token_guards_the_api_but_not_health(valkey: RedisServer) -> None:
-    wall = await start_wall(settings_of(valkey, http={"port": 0, "token": "s3cret"}))
+    settings = settings_of(valkey, http={"port": 0, "token": "s3cret"})
+    wall = await start_wall(settings)
     async with aiohttp.ClientSession(wall.url) as http:
         for path in (
             "kpis",
@@ -355,7 +356,62 @@ async def test_a_token_guards_the_api_but_not_health(valkey: RedisServer) -> Non
         await get(http, "/api/v1/kpis?token=s3cret")
         for path in ("/healthz", "/", "/openapi.json", "/metrics"):
             await get(http, path)
+        sink = RedisSink(settings)
+        await sink.publish(SAID)
+        assert await sink.flush()
+        await sink.close()
+        assert samples(await get(http, "/metrics")) == []
+        assert samples(await get(http, "/metrics", Authorization="Bearer s3cret"))
     await wall.stop()
+
+
+def samples(text: bytes) -> list[str]:
+    return [line for line in text.decode().splitlines() if line.startswith(("salespulse_revenue", "salespulse_win"))]
+
+
+@pytest.mark.asyncio
+async def test_prometheus_gets_the_live_view_from_the_wall(valkey: RedisServer) -> None:
+    settings = settings_of(valkey, metrics={"max_series": 4})
+    sink = RedisSink(settings)
+    values = [kpi_value("revenue", "24h", value=10.5, numerator=1_050), kpi_value("win_rate", "24h", value=0.5)]
+    values += [kpi_value("revenue", "24h", dimensions={"rep": f"r-{n}"}, value=n) for n in range(3)]
+    await sink.publish(publication(values, complete=True))
+    assert await sink.flush()
+    wall = await start_wall(settings)
+    async with aiohttp.ClientSession(wall.url) as http:
+        body = await get(http, "/metrics")
+        found = samples(body)
+        assert 'salespulse_revenue{window="24h",currency="USD"} 10.5' in found
+        assert 'salespulse_win_rate_ratio{window="24h"} 0.5' in found
+        assert not any("by_rep" in line for line in found), "what is above metrics.max_series is left out"
+        assert b"salespulse_build_info" in body
+        own = await get(http, "/metrics?collect[]=process")
+        assert samples(own) == []
+        assert b"process_resident_memory_bytes" in own
+        await sink.publish(publication([kpi_value("win_rate", "24h", value=0.6)], position=2, complete=True))
+        assert await sink.flush()
+        await asyncio.sleep(1.1)  # it is read anew once a second at most
+        assert samples(await get(http, "/metrics"))[0] == 'salespulse_win_rate_ratio{window="24h"} 0.6'
+    await wall.stop()
+    await sink.close()
+
+
+@pytest.mark.asyncio
+async def test_kpis_vanish_from_the_metrics_with_redis(own_valkey: RedisServer) -> None:
+    settings = settings_of(own_valkey)
+    sink = RedisSink(settings)
+    await sink.publish(SAID)
+    assert await sink.flush()
+    wall = await start_wall(settings)
+    async with aiohttp.ClientSession(wall.url) as http:
+        assert samples(await get(http, "/metrics"))
+        own_valkey.kill()
+        await asyncio.sleep(1.1)
+        body = await get(http, "/metrics")
+        assert samples(body) == []
+        assert b"salespulse_build_info" in body
+    await wall.stop()
+    await sink.close()
 
 
 @pytest.mark.asyncio
