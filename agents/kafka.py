@@ -102,13 +102,15 @@ def security_options(settings: Settings) -> dict[str, Any]:
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:
-    security = settings.kafka.security
+    security, key = settings.kafka.security, "ssl_cafile"
     try:
         context = ssl.create_default_context(cafile=security.ssl_cafile or None)
         if security.ssl_certfile:
+            key = "ssl_certfile"
             context.load_cert_chain(security.ssl_certfile, security.ssl_keyfile or None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"kafka.security: the certificate files cannot be used: {error}") from None
+    except OSError as error:
+        where = f"kafka.security.{key} (or SALESPULSE_KAFKA__SECURITY__{key.upper()})"
+        raise SettingsError(f"{where}: found {getattr(security, key)!r}, which cannot be used: {error}") from None
     return context
 
 

@@ -14,8 +14,10 @@ from schemas.windows import HOUR_MS
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Positive = Annotated[int, Meta(ge=1)]
-Name = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Name = Annotated[
+    str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$", description="letters, digits, dots, dashes and underscores")
+]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="three capital letters, like EUR")]
 Share = Annotated[int, Meta(ge=0, le=100)]
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
-import re
 import tomllib
-import zoneinfo
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from types import UnionType
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
@@ -20,6 +17,7 @@ from schemas.durations import Duration, parse_duration
 from schemas.errors import SettingsError
 from schemas.limits import broken_limits
 from schemas.playlist import playlist
+from schemas.rows import EVENT_TYPES
 from schemas.sections import (
     Alerts,
     App,
@@ -40,7 +38,8 @@ from schemas.sections import (
     Time,
     Weekday,
 )
-from schemas.working_time import check_region, parse_hours
+from schemas.setting_checks import check_values
+from schemas.setting_errors import Origins, bare, explain
 
 __all__ = [
     "DEFAULT_FILE",
@@ -72,6 +71,7 @@ __all__ = [
 
 ENV_PREFIX: Final = "SALESPULSE_"
 DEFAULT_FILE: Final = "salespulse.toml"
+_EVENT_TYPES: Final = {event_type.replace(".", "_"): event_type for event_type in EVENT_TYPES}
 
 
 def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -105,15 +105,22 @@ def settings_from(
     document: Mapping[str, Any], origin: str = DEFAULT_FILE, from_environment: Mapping[str, str] | None = None
 ) -> Settings:
     """Check a document of nested tables against :class:`Settings`; ``origin`` is named in errors."""
+    origins = Origins(origin, from_environment or {})
     try:
-        settings = msgspec.convert(document, Settings, dec_hook=_decode_special)
+        settings: Settings = _convert(document, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(_explain(str(error), document, origin, from_environment or {})) from None
+        text = explain(str(error), document, Settings, setting_names(), origins, _convert)
+        raise SettingsError(text) from None
     for key, found, allowed in broken_limits(settings):
-        place = _origin_of(key, origin, from_environment or {})
-        raise SettingsError(f"{place}: {key}: found {found}; allowed is {allowed}")
-    _check_values(settings, origin)
+        raise SettingsError(f"{origins.of(key)}: {key}: found {found}; allowed is {allowed}")
+    catalogue = catalogue_of(settings, origins)
+    playlist(settings.wall, catalogue.kpis, origins.of("wall.pages"), catalogue.tiles)
+    check_values(settings, origins)
     return settings
+
+
+def _convert(value: object, kind: Any) -> Any:
+    return msgspec.convert(value, kind, dec_hook=_decode_special)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -129,8 +136,7 @@ def _lay_over(document: dict[str, Any], variables: Mapping[str, str]) -> dict[st
     for variable, text in sorted(variables.items()):
         if not variable.startswith(ENV_PREFIX) or "__" not in variable:
             continue
-        keys = variable.removeprefix(ENV_PREFIX).split("__")
-        keys = [key if keys[:2] == ["MONEY", "RATES"] and index == 2 else key.lower() for index, key in enumerate(keys)]
+        keys = _keys(variable.removeprefix(ENV_PREFIX).split("__"))
         table = document
         for key in keys[:-1]:
             table = table.setdefault(key, {})
@@ -141,13 +147,29 @@ def _lay_over(document: dict[str, Any], variables: Mapping[str, str]) -> dict[st
     return laid
 
 
-def _from_text(keys: list[str], text: str) -> object:
+def _keys(names: Sequence[str]) -> list[str]:
+    """Keys of a setting by the parts of a variable's name: currencies are in capitals, and a shell knows no dots."""
+    keys = [name.lower() for name in names]
+    match keys:
+        case ["money", "rates", *_]:
+            keys[2:] = names[2:]
+        case ["kpi", "points", _, *_]:
+            name = "_".join(keys[2:])
+            keys[2:] = [_EVENT_TYPES.get(name, name)]
+    return keys
+
+
+def _from_text(keys: Sequence[str], text: str) -> object:
     """Read a variable as JSON where the setting is no text: numbers, booleans, lists; else as it is."""
     kind: Any = Settings
     for key in keys:
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
-        kind = fields.get(key)
-    if kind is None or getattr(kind, "__origin__", kind) in (str, Duration, Literal):  # what is annotated has its type
+        if _is_struct(kind):
+            kind = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}.get(key)
+        else:
+            kind = get_args(kind)[1] if get_origin(kind) is dict else None
+        kind = bare(kind)
+    may_be_text = isinstance(kind, UnionType) and str in get_args(kind)  # exact: 0.1 is not quite a tenth as a number
+    if kind in (None, str, Duration) or may_be_text or get_origin(kind) is Literal:
         return text
     try:
         return json.loads(text)
@@ -165,40 +187,6 @@ def _decode_special(kind: type, value: object) -> object:
     raise ValueError("expected a duration as text, like 500ms, 10s, 5m, 1h or 90d")
 
 
-def _explain(message: str, document: Mapping[str, Any], origin: str, from_environment: Mapping[str, str]) -> str:
-    """Turn msgspec's message into ``file: key: what was found; what is allowed``."""
-    text, _, place = message.partition(" - at `$")
-    key = place.rstrip("`").lstrip(".").replace("[...]", "")
-    unknown = re.search(r"unknown field `([^`]+)`", text)
-    if unknown:
-        key = f"{key}.{unknown[1]}".lstrip(".")
-        return f"{_origin_of(key, origin, from_environment)}: {key}: no such setting{_did_you_mean(key)}"
-    found = _value_at(document, key)
-    text = text.replace("Invalid RFC3339 encoded date", "expected a date like 2025-12-24")
-    return f"{_origin_of(key, origin, from_environment)}: {key}: found {found!r}; {text[:1].lower()}{text[1:]}"
-
-
-def _origin_of(key: str, origin: str, from_environment: Mapping[str, str]) -> str:
-    variable = from_environment.get(key.partition("[")[0])  # a list comes as a whole
-    return f"environment {variable}" if variable else origin
-
-
-def _value_at(document: Mapping[str, Any], key: str) -> object:
-    value: Any = document
-    for part in re.findall(r"[^.\[\]]+", key):
-        if isinstance(value, list | tuple):
-            value = value[int(part)]
-        else:
-            value = value.get(part) if isinstance(value, Mapping) else value
-    return value
-
-
-def _did_you_mean(key: str) -> str:
-    known = setting_names()
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def setting_names() -> tuple[str, ...]:
     """Every setting as a dotted key, such as ``kafka.bootstrap_servers``."""
     return tuple(_names(Settings, ""))
@@ -212,34 +200,3 @@ def _names(kind: Any, prefix: str) -> list[str]:
         else:
             names.append(prefix + field.encode_name)
     return names
-
-
-def _check_working_time(settings: Settings, origin: str) -> None:
-    hours, region = settings.kpi.working_hours, settings.kpi.holidays
-    try:
-        parse_hours(hours)
-    except ValueError as error:
-        raise SettingsError(f"{origin}: kpi.working_hours: found {list(hours)}; {error}") from None
-    try:
-        check_region(region)
-    except ValueError as error:
-        raise SettingsError(f"{origin}: kpi.holidays: found {region!r}; {error}") from None
-
-
-def _check_values(settings: Settings, origin: str) -> None:
-    catalogue = catalogue_of(settings, origin)
-    playlist(settings.wall, catalogue.kpis, origin, catalogue.tiles)
-    try:
-        zoneinfo.ZoneInfo(settings.time.zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingsError(
-            f"{origin}: time.zone: found {settings.time.zone!r}; allowed is an IANA zone like Europe/Berlin"
-        ) from None
-    _check_working_time(settings, origin)
-    for code, rate in settings.money.rates.items():
-        try:
-            valid = Decimal(str(rate)) > 0
-        except InvalidOperation:
-            valid = False
-        if not valid:
-            raise SettingsError(f"{origin}: money.rates.{code}: found {rate!r}; allowed is a number above 0")

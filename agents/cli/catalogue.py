@@ -93,7 +93,7 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @catalogue.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, exists=True))
 @json_option
 @command_options
 def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from schemas.declare import Dimension, Kpi
 from schemas.errors import SettingsError
 from schemas.measures import COUNT, MEASURES, Measure
 from schemas.sections import Settings
+from schemas.setting_errors import Origins
 from schemas.tables import did_you_mean
 
 POINTS: Final[Mapping[str, int]] = {
@@ -24,6 +25,7 @@ POINTS: Final[Mapping[str, int]] = {
     "deal.won": 10,
 }
 """Points an event is worth, where the settings do not say otherwise."""
+_ORIGINS: Final = Origins("salespulse.toml")
 
 
 class Catalogue(NamedTuple):
@@ -35,18 +37,18 @@ class Catalogue(NamedTuple):
     tiles: tuple[dict[str, Any], ...] = ()
 
 
-def catalogue_of(settings: Settings, origin: str = "salespulse.toml") -> Catalogue:
+def catalogue_of(settings: Settings, origins: Origins = _ORIGINS) -> Catalogue:
     """Return the catalogue in force: the built-in KPIs and the user's own, or those that ``catalogue.include`` names.
 
     Args:
         settings: ``[catalogue]`` and ``[kpi]``.
-        origin: The settings file, for errors.
+        origins: Where they are from, for errors.
 
     Raises:
         SettingsError: A file of ``catalogue.files`` makes no sense, or ``include`` names what is no KPI.
     """
     built_in = {measure.name: measure for measure in MEASURES}
-    own = read_own(settings.catalogue.files, Known({kpi.name: kpi for kpi in KPIS}, built_in))
+    own = read_own(settings.catalogue.files, Known({kpi.name: kpi for kpi in KPIS}, built_in), origins)
     measures = built_in | {measure.name: measure for measure in own.measures}
     formula = _points_formula({**POINTS, **settings.kpi.points}, measures)
     kpis = (msgspec.structs.replace(kpi, numerator=formula) if kpi.numerator == POINTS_FORMULA else kpi for kpi in KPIS)
@@ -55,7 +57,7 @@ def catalogue_of(settings: Settings, origin: str = "salespulse.toml") -> Catalog
     for name in include:
         if name not in everything:
             hint = did_you_mean(name, everything) or "`salespulse catalogue` lists all"
-            raise SettingsError(f"{origin}: catalogue.include: found {name!r}, which is no KPI; {hint.strip()}")
+            raise SettingsError(origins.refuse("catalogue.include", name, f"no such KPI; {hint.strip()}"))
     in_force = tuple(kpi for kpi in everything.values() if not include or kpi.name in include)
     names = {kpi.name for kpi in in_force}
     tiles = tuple(tile for tile in own.tiles if tile.get("kpi") in names)

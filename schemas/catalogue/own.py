@@ -20,6 +20,7 @@ from schemas.facts import EVENT_FACTS, FACTS, FactType
 from schemas.formula import measures_of, split
 from schemas.kpi import Unit
 from schemas.measures import COUNT, Measure
+from schemas.setting_errors import Origins
 from schemas.tables import Table, did_you_mean
 from schemas.toml_lines import TomlLines
 from schemas.windows import EVENT_DIMENSIONS, WINDOWS
@@ -51,7 +52,7 @@ class Known(NamedTuple):
     measures: Mapping[str, Measure]
 
 
-def read_own(paths: Iterable[str], known: Known) -> OwnCatalogue:
+def read_own(paths: Iterable[str], known: Known, origins: Origins) -> OwnCatalogue:
     """Read files; a later one may use what earlier ones declare.
 
     Raises:
@@ -59,7 +60,11 @@ def read_own(paths: Iterable[str], known: Known) -> OwnCatalogue:
     """
     own = OwnCatalogue()
     for path in paths:
-        own = _read(Path(path), own, known)
+        try:
+            own = _read(Path(path), own, known)
+        except OSError as error:
+            reason = f"{error.strerror or error}; allowed are TOML files"
+            raise SettingsError(origins.refuse("catalogue.files", path, reason)) from None
     return own
 
 
@@ -67,8 +72,6 @@ def _read(path: Path, before: OwnCatalogue, known: Known) -> OwnCatalogue:
     try:
         text = path.read_text("utf-8")
         document = tomllib.loads(text)
-    except OSError as error:
-        raise SettingsError(f"catalogue.files: {path}: {error.strerror or error}; allowed are TOML files") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     root = Table(document, "", "", str(path), TomlLines(text))

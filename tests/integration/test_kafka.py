@@ -108,9 +108,11 @@ async def test_a_broker_that_accepts_and_says_nothing_is_given_up_after_seconds(
 
 
 async def test_certificates_that_are_not_there_are_a_wrong_setting() -> None:
-    security = {"protocol": "SSL", "ssl_cafile": "no-such-file.pem"}
-    with pytest.raises(SettingsError, match=r"kafka\.security: the certificate files"):
-        await producer(settings_from({"kafka": {"security": security}}), client_id="test")
+    for key in ("ssl_cafile", "ssl_certfile"):
+        security = {"protocol": "SSL", key: "no-such-file.pem"}
+        found = rf"kafka\.security\.{key} \(or SALESPULSE_KAFKA__SECURITY__{key.upper()}\): found 'no-such-file\.pem'"
+        with pytest.raises(SettingsError, match=found):
+            await producer(settings_from({"kafka": {"security": security}}), client_id="test")
 
 
 async def test_topics_are_made_once_and_checked(kafka: Broker, topic_prefix: str) -> None:

@@ -36,5 +36,5 @@ def test_an_unknown_kpi_is_named_with_what_was_probably_meant() -> None:
 
 
 def test_a_file_that_does_not_exist_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"catalogue\.files: my-kpis\.toml: No such file"):
+    with pytest.raises(SettingsError, match=r"catalogue\.files: found 'my-kpis\.toml'; No such file"):
         settings_from({"catalogue": {"files": ["my-kpis.toml"]}})
