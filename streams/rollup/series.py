@@ -129,7 +129,7 @@ class Series:
         names = self._restored.union(*(change.delta for change in self._pending))
         self._pending, self._restored = [], set()
         self._learn(names)
-        self._present |= {name for name in names if self.total.get(name)}
+        self._turned(names)
         self.previous_changed.update(range(len(WINDOWS)))
         return dict.fromkeys(range(len(WINDOWS)), _measures(names))
 
@@ -146,7 +146,8 @@ class Series:
     def settle(self, timeline: Timeline) -> dict[int, set[str]]:
         """Add what changed to the windows as they stand; returns the measures that changed, by index of the window.
 
-        A measure that was never counted before changes all windows: what is computed from it begins to exist.
+        A measure that begins to be counted, or of which nothing is left, changes all windows: what is computed from it
+        begins to exist, or exists no longer.
         """
         grown, self._pending = _merged(self._pending), []
         for delta in grown.values():
@@ -157,11 +158,9 @@ class Series:
         for (resolution, start_ms), delta in grown.items():
             if resolution == _ALL:
                 touched.setdefault(_ALL_TIME, set()).update(_measures(delta))
-                if not self._present.issuperset(delta):
-                    new = {name for name in delta if self.total.get(name)} - self._present
-                    self._present |= new
-                    for window in range(len(WINDOWS)):
-                        touched.setdefault(window, set()).update(_measures(new))
+                turned = self._turned(delta)
+                for window in range(len(WINDOWS)) if turned else ():
+                    touched.setdefault(window, set()).update(turned)
                 continue
             measures = _measures(delta)
             for window, which in timeline.places(resolution, start_ms):
@@ -170,6 +169,13 @@ class Series:
                     self.previous_changed.add(window)
                 touched.setdefault(window, set()).update(measures)
         return touched
+
+    def _turned(self, names: Iterable[str]) -> set[str]:
+        """Take note of which names are counted now; returns the measures of those that were not, or no longer are."""
+        total, present = self.total, self._present
+        turned = {name for name in names if (total.get(name, 0) != 0) != (name in present)}
+        present ^= turned
+        return _measures(turned)
 
     def _learn(self, names: Collection[str]) -> None:
         """Take note of keyed names that are new.

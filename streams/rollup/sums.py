@@ -30,8 +30,9 @@ class WindowSums(NamedTuple):
     names: Names | None = None
 
     def keys(self, measure: str) -> Iterable[str]:
-        """Return the keys that a measure was ever counted under."""
-        return [key for key, name in self._names().get(measure, {}).items() if name in self.total]
+        """Return the keys that a measure was ever counted under; one that was taken back to 0 is none."""
+        total = self.total
+        return [key for key, name in self._names().get(measure, {}).items() if total.get(name, 0) > 0]
 
     def keyed(self, measure: str, *, whole: bool) -> Mapping[str, int]:
         """Return a keyed measure by its keys: of the interval, or of everything until its end."""

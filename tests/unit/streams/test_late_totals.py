@@ -34,3 +34,25 @@ def test_a_late_event_from_before_a_window_is_told_in_it(window: str) -> None:
     assert found == {"ltv": 1500, "open_pipeline": 2100, "open_deals": 3}
     assert values[f"abc_customers|{window}|abc_class=A"].value.value == 3
     assert window == "all" or values[f"retention_rate|{window}|"].value.denominator == 3
+
+
+def test_a_stage_whose_only_onward_move_is_undone_is_not_the_weakest_in_any_window() -> None:
+    #          a: created, qualified            b: created   now
+    #   late:           ^ disqualified, then the same once more, qualified
+    pipeline = PurePipeline(settings_from({"time": {"clock": "event"}}), partitions=1)
+    day = [START_MS + days * DAY_MS for days in range(41)]
+    said = [
+        event("a", "lead.created", day[0]),
+        event("a", "lead.qualified", day[10]),
+        event("b", "lead.created", day[40]),
+    ]
+
+    def weakest(*late: dict[str, Any]) -> dict[str, tuple[object, float | None]]:
+        values = pipeline.run(late, wall_ms=0)
+        found = {window: values[f"weakest_stage|{window}|"].value for window in ("24h", "mtd", "all")}
+        return {window: (value.label, value.value) for window, value in found.items()}
+
+    assert weakest(*said) == {"24h": ("new", 0.0), "mtd": ("new", 0.0), "all": ("new", 0.5)}
+    assert weakest(event("a", "lead.disqualified", day[5])) == dict.fromkeys(("24h", "mtd", "all"), (None, None))
+    again = event("a", "lead.qualified", day[3]) | {"event_id": "again"}
+    assert weakest(again) == {"24h": ("new", 0.0), "mtd": ("new", 0.0), "all": ("new", 0.5)}
