@@ -17,7 +17,7 @@ from streams.rollup.goal_series import GoalSeries
 from streams.rollup.goals import GROUPING
 from streams.rollup.series import Series
 from streams.rollup.timeline import Timeline
-from streams.rollup.values import KpisOfWindows, WindowKpi
+from streams.rollup.values import UNKNOWN, KpisOfWindows, WindowKpi
 from streams.rollup.worklist import Work
 
 CLASSES: Final = "\0abc_class"
@@ -33,6 +33,10 @@ class _Ranked(NamedTuple):
     kpi: WindowKpi
     series: Series
     content: Content
+
+
+_Place = tuple[str, int]
+"""What is ranked with each other: the series of one KPI in one window."""
 
 
 class Valuation:
@@ -59,8 +63,8 @@ class Valuation:
         self._version_base = version_base
         self._series = series
         self._published: dict[str, Content] = {}
-        self._rankings: dict[tuple[str, int], dict[str, _Ranked]] = {}
-        self._reranked: dict[tuple[str, int], None] = {}
+        self._rankings: dict[_Place, dict[str, _Ranked]] = {}
+        self._reranked: dict[_Place, None] = {}
         self._goals = goals
         self.of_the_present = frozenset(
             grouping
@@ -88,10 +92,9 @@ class Valuation:
         revision = self._version_base + series.revision
         for index in sorted(work.windows):
             for key, kpi, content in self._contents(series, work, index, kpis[index]):
-                if kpi.kpi.ranked:
-                    self._rank(kpi, series, index, content)
-                elif self._published.get(key) != content:
-                    yield self._publish(key, kpi, series, content, revision, stamp)
+                said = self._rank(kpi, series, index, content) if kpi.kpi.ranked else content
+                if said is not None and self._published.get(key) != said:
+                    yield self._publish(key, kpi, series, said, revision, stamp)
         if work.dims != CLASSES:
             series.previous_changed.clear()
 
@@ -129,11 +132,19 @@ class Valuation:
         if self._goals is not None:
             yield from self._goals.values(self._series, self._timeline, now_ms, stamp)
 
-    def _rank(self, kpi: WindowKpi, series: Series, window: int, content: Content) -> None:
+    def _rank(self, kpi: WindowKpi, series: Series, window: int, content: Content) -> Content | None:
+        """Have a series ranked by :meth:`compared`; returns what is said at once of one that is in no ranking any more.
+
+        All its events were resolved anew to other values, and its 0 would be ahead of everybody below 0.
+        """
         place = (kpi.kpi.name, window)
-        ranking = self._rankings.setdefault(place, {})
-        ranking[series.dims] = _Ranked(kpi, series, content)
         self._reranked[place] = None
+        ranking = self._rankings.setdefault(place, {})
+        if kpi.is_counted(series.total):
+            ranking[series.dims] = _Ranked(kpi, series, content)
+            return None
+        ranking.pop(series.dims, None)
+        return Content(UNKNOWN, None, content.span)
 
     def _ranks(self, ranking: Mapping[str, _Ranked], stamp: Stamp) -> Iterator[Published]:
         """Rank series: 1 is the highest, equals share a rank (1, 2, 2, 4)."""

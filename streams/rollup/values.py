@@ -93,6 +93,14 @@ class WindowKpi:
         """
         return not self._presence.isdisjoint(ever)
 
+    def is_counted(self, total: Mapping[str, int]) -> bool:
+        """Tell whether an event of the KPI's measures has the series' dimension value, as all is resolved now.
+
+        Args:
+            total: Sums of everything that was counted there.
+        """
+        return any(total.get(name, 0) > 0 for name in self._presence)
+
     def compute(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         """Return the KPI of an interval; ``previous`` is the interval before, which only growth needs."""
         return self._evaluate(sums, previous)
