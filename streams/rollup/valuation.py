@@ -35,8 +35,8 @@ class _Ranked(NamedTuple):
     content: Content
 
 
-_Place = tuple[str, int]
-"""What is ranked with each other: the series of one KPI in one window."""
+_Place = tuple[str, str, int]
+"""What is ranked with each other: the series of one KPI and grouping in one window."""
 
 
 class Valuation:
@@ -137,7 +137,7 @@ class Valuation:
 
         All its events were resolved anew to other values, and its 0 would be ahead of everybody below 0.
         """
-        place = (kpi.kpi.name, window)
+        place = kpi.kpi.name, series.grouping, window
         self._reranked[place] = None
         ranking = self._rankings.setdefault(place, {})
         if kpi.is_counted(series.total):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -76,3 +77,16 @@ def test_whoever_takes_over_says_of_who_is_in_no_ranking_any_more() -> None:
     pipeline.rollup.recover({key: value for key, value in (*records, marker) if value is not None}, [], 0)
     values = {key: found.value for key, found in pipeline.publish(NOW).items()}
     assert ranks(values, "mtd") == {"ann": 1, "cid": 2, "ben": None}
+
+
+def test_reps_are_ranked_with_reps_and_teams_with_teams(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        "[[kpis]]\nname = 'top_wins'\nformula = 'deals_won'\nranked = true\n"
+        "global = false\ndimensions = ['rep', 'team']\n"
+    )
+    sold = [("ann", 1), ("ann", 2), ("ben", 3)]
+    sales = [event("deal.won", f"{n}", "2024-03-04 10:00", rep_id=rep, team_id="north", amount=1) for rep, n in sold]
+    values = run(PurePipeline(settings_from({"catalogue": {"files": [str(path)]}})), *sales)
+    assert ranks(values, "mtd", "rep", "top_wins") == {"ann": 1, "ben": 2}
+    assert ranks(values, "mtd", "team", "top_wins") == {"north": 1}
