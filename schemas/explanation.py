@@ -100,9 +100,10 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         target: Its id.
         kpi: Whose numerator is its actual value; None for goals that are ticked off.
         dimensions: Of the series that it is about.
-        kind: number, currency (minor units), boolean or tasks.
+        kind: number, currency (minor units), boolean, tasks, or ratio where the KPI is one.
         period: day to year.
-        value: The target.
+        value: The target; where it is no integer, and of a ratio, it and the actual value are multiplied until they are
+            integers, as the parts of the attainment are.
         actual: How much of it is reached; None where its KPI is not counted.
         parent: The goal it is part of.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from schemas.catalogue import KPIS
@@ -12,7 +12,8 @@ from schemas.kpi import KpiValue, series_key
 from streams.fold.goals import PREFIX, goal_of
 from streams.fold.goals import Goal as Definition
 from streams.publication import Published
-from streams.rollup.goals import GROUPING, RATIO
+from streams.rollup.goal_kinds import RATIO, kind_of
+from streams.rollup.goals import GROUPING
 from streams.rollup.series import Series
 
 ATTAINMENT: Final = goal_kpi(KPIS, "attainment")
@@ -37,6 +38,7 @@ def goals_behind(
     series: Mapping[str, Series],
     values: Mapping[str, Published],
     standing: Mapping[str, Definition],
+    ratios: Container[str],
 ) -> Behind:
     """Return the goals that a value of a goal KPI is about.
 
@@ -46,9 +48,10 @@ def goals_behind(
         series: By dimension key, those of goals among them.
         values: All values of the moment; those of attainment tell which goals are current, and how far.
         standing: Goals that declarations of KPIs set, by id.
+        ratios: The KPIs that are ratios.
     """
     definitions = {**standing, **dict(_defined(series))}
-    current = {goal.target: goal for goal in _current(value.window, definitions, values)}
+    current = {goal.target: goal for goal in _current(value.window, definitions, values, ratios)}
     target = value.dimensions.get(GROUPING)
     if target is not None:
         mine = [current[target]] if target in current else []
@@ -73,7 +76,9 @@ def _defined(series: Mapping[str, Series]) -> Iterator[tuple[str, Definition]]:
             yield found.dimensions[GROUPING], goal_of(names[0])
 
 
-def _current(window: str, definitions: Mapping[str, Definition], values: Mapping[str, Published]) -> Iterator[Goal]:
+def _current(
+    window: str, definitions: Mapping[str, Definition], values: Mapping[str, Published], ratios: Container[str]
+) -> Iterator[Goal]:
     """Go through the goals of the periods of now; children may be of another period than their parent."""
     for target, goal in definitions.items():
         windows = (window, "today", "wtd", "mtd", "qtd", "ytd")
@@ -85,7 +90,7 @@ def _current(window: str, definitions: Mapping[str, Definition], values: Mapping
             target=target,
             kpi=goal.kpi,
             dimensions=goal.dimensions,
-            kind=goal.kind,
+            kind=kind_of(goal, ratios),
             period=goal.period or "month",
             value=attained.denominator if attained.denominator is not None else round(goal.value),
             actual=attained.numerator,

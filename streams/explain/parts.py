@@ -24,7 +24,7 @@ from streams.explain.groups import groups_of
 from streams.explain.slices import read, spread
 from streams.plan import Plan
 from streams.publication import Published
-from streams.rollup.goals import standing_goals
+from streams.rollup.goal_kinds import ratios_of, standing_goals
 from streams.rollup.series import Series
 from streams.rollup.upstream import RollupRules
 from streams.time import Calendar, ceil_to, iso
@@ -88,6 +88,7 @@ class Explainer:
         self._worktime = worktime
         self._kpis = {kpi.name: kpi for kpi in plan.kpis}
         self._standing = dict(goal for kpi in plan.kpis for goal in standing_goals(kpi, rules.currency))
+        self._ratios = ratios_of(plan.kpis)
 
     def parts(self, value: KpiValue, moment: Moment) -> Parts:
         """Return the parts of a value, as the cells of its moment have them."""
@@ -96,7 +97,7 @@ class Explainer:
         if kpi.goal is None:
             dims = "" if kpi.class_of else dims_key(value.dimensions)
             return self._of_series(kpi, value, dims, intervals, moment)
-        behind = goals_behind(kpi, value, moment.series, moment.values, self._standing)
+        behind = goals_behind(kpi, value, moment.series, moment.values, self._standing, self._ratios)
         return self._of_goal(value, behind, intervals, moment)
 
     def _intervals(self, window: str, now_ms: int) -> Intervals:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle.catalogue import CATALOGUE
 from tests.oracle.contributions import encode
 from tests.oracle.events import instant_ms
 from tests.oracle.further_catalogue import FURTHER_CATALOGUE
-from tests.oracle.kpis import KpiValue, Values, ratio
+from tests.oracle.kpis import KpiValue, Values, ratio, scale_of
 from tests.oracle.periods import WEEKDAYS, Window, period_start, to_local, to_ms
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 WINDOW_OF_PERIOD = {"day": "today", "week": "wtd", "month": "mtd", "quarter": "qtd", "year": "ytd"}
 _GROUPINGS = {kpi.name: kpi.groupings() for kpi in (*CATALOGUE, *FURTHER_CATALOGUE)}
+_RATIOS = {
+    *(kpi.name for kpi in (*CATALOGUE, *FURTHER_CATALOGUE) if kpi.denominator or kpi.grows),
+    *("cohort_maturity", "ltv_predicted", "ltv_cac", "weakest_stage"),
+}
+_ATTAINMENT = "target_attainment|"
 UNIT_OF_KIND = {"currency": "money", "number": "count", "boolean": "count", "tasks": "count"}
 
 
@@ -33,17 +39,22 @@ class Goal:
     dims: str
     window: str
     kind: str
-    value: int
+    value: Fraction
     parent: str | None
     done: int
+
+    @property
+    def is_of_ratio(self) -> bool:
+        """Whether it says how high a ratio is to be: it is no sum, so it has no pace and is in no parent's."""
+        return self.kind in ("number", "currency") and self.kpi in _RATIOS
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a goal is, in its own units; `actual` is None where its KPI is not counted by its dimensions."""
+    """How far a goal is, in its own units; `actual` is None where it is not known."""
 
     actual: int | None
-    value: int
+    value: Fraction | int
 
     @property
     def reached(self) -> bool:
@@ -63,11 +74,12 @@ def target_kpis(
 ) -> Values:
     """Every goal's series, and the sums of the currency goals on revenue, globally and by rep and team."""
     goals = current_goals(facts, settings, now_ms)
-    progress = {goal.target_id: _progress(goal, goals, values) for goal in goals}
+    progress = {goal.target_id: _progress(goal, goals, values, settings) for goal in goals}
     found: Values = {}
     for goal in goals:
         of_goal = (goal.window, f"target={encode(goal.target_id)}")
-        found |= _series(of_goal, goal.kind, progress[goal.target_id], windows, settings)
+        of_this = _series(of_goal, goal.kind, progress[goal.target_id], windows, settings)
+        found |= {key: said for key, said in of_this.items() if not goal.is_of_ratio or key.startswith(_ATTAINMENT)}
     sums: dict[tuple[str, str], Progress] = {}
     for goal in goals:
         if goal.kind == "currency" and goal.kpi == "revenue" and goal.dims.partition("=")[0] in ("", "rep", "team"):
@@ -104,7 +116,7 @@ def _goal(body: Mapping[str, Any], settings: OracleSettings) -> Goal:
         dims=dims,
         window=WINDOW_OF_PERIOD[body["period"]],
         kind=body["kind"],
-        value=settings.convert(value, body.get("currency")) if body["kind"] == "currency" else value,
+        value=Fraction(settings.convert(value, body.get("currency")) if body["kind"] == "currency" else str(value)),
         parent=body.get("parent") or None,
         done=int(body.get("done") or 0),
     )
@@ -118,11 +130,13 @@ def _start(value: str | int, settings: OracleSettings) -> datetime:
     return to_local(instant_ms(value), settings.zone)
 
 
-def _progress(goal: Goal, goals: list[Goal], values: Values) -> Progress:
+def _progress(goal: Goal, goals: list[Goal], values: Values, settings: OracleSettings) -> Progress:
+    if goal.is_of_ratio:
+        return _of_ratio(goal, values, settings)
     children = [child for child in goals if child.parent == goal.target_id and child is not goal]
     # Without the goal itself among them, so that a circle of parents ends.
     others = [other for other in goals if other is not goal]
-    done = [_progress(child, others, values) for child in children]
+    done = [_progress(child, others, values, settings) for child in children]
     if children:
         return _of_children(goal, dict(zip((child.target_id for child in children), done, strict=True)), children)
     if goal.kind == "boolean":
@@ -135,12 +149,22 @@ def _progress(goal: Goal, goals: list[Goal], values: Values) -> Progress:
     return Progress((actual["numerator"] if actual else None) or 0, goal.value)
 
 
+def _of_ratio(goal: Goal, values: Values, settings: OracleSettings) -> Progress:
+    """The ratio's numerator, against as many times the target as its denominator; an amount is in minor units."""
+    found = values.get(f"{goal.kpi}|{goal.window}|{goal.dims}")
+    if found is None or found["value"] is None or found["denominator"] is None:
+        return Progress(None, 0)
+    unit = 1 if goal.kind == "currency" else scale_of(found["unit"], settings)
+    return Progress(found["numerator"], goal.value * unit * found["denominator"])
+
+
 def _of_children(goal: Goal, done: Mapping[str, Progress], children: Iterable[Goal]) -> Progress:
     if goal.kind == "tasks":
         return Progress(sum(child.reached for child in done.values()), len(done))
     if goal.kind == "boolean":
         return Progress(int(all(child.reached for child in done.values())), 1)
-    total = _added([Progress(0, 0), *(done[child.target_id] for child in children if child.kind == goal.kind)])
+    alike = [child for child in children if child.kind == goal.kind and not child.is_of_ratio]
+    total = _added([Progress(0, 0), *(done[child.target_id] for child in alike)])
     return Progress(total.actual, goal.value or total.value)
 
 
@@ -158,9 +182,11 @@ def _series(
             f"target_pace|{name}|{dims}": unknown,
             f"target_projection|{name}|{dims}": _value(UNIT_OF_KIND[kind], window, None, None, None),
         }
-    attainment = _value("ratio", window, ratio((own.actual, own.value)), own.actual, own.value)
+    # A target of 5 / 2 makes both parts twice as large, so that they are integers.
+    attained = (own.actual * own.value.denominator, own.value.numerator)
+    attainment = _value("ratio", window, ratio(attained), *attained)
     # Attainment over the share of the working days that have passed, and the actual value over that share.
-    pace = (own.actual * whole, own.value * elapsed)
+    pace = (attained[0] * whole, attained[1] * elapsed)
     projection = (own.actual * whole, elapsed)
     return {
         f"target_attainment|{name}|{dims}": attainment,
@@ -173,7 +199,7 @@ def _coverage(dims: str, total: Progress, values: Values, window: Window) -> Kpi
     if total.actual is None:
         return _value("ratio", window, None, None, None)
     pipeline = values.get(f"open_pipeline|{window.name}|{dims}")
-    parts = ((pipeline["numerator"] if pipeline else None) or 0, total.value - total.actual)
+    parts = ((pipeline["numerator"] if pipeline else None) or 0, int(total.value) - total.actual)
     return _value("ratio", window, ratio(parts), *parts)
 
 

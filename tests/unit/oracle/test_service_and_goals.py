@@ -134,3 +134,26 @@ def test_parents_roll_up_their_children() -> None:
         for name in ("parent", "tasks", "t1", "t2", "all")
     }
     assert values == {"parent": 0.75, "tasks": 0.5, "t1": 1, "t2": 0, "all": 1}
+
+
+def test_targets_are_exact_and_those_of_ratios_are_about_the_ratio() -> None:
+    history = [
+        *SALES,
+        event("deal.lost", "2024-03-06", "d"),
+        goal("wins", kpi="deals_won", kind="number", value=2.5),
+        goal("tasks", kind="tasks", value=2.5, done=2),
+        goal("share", kpi="win_rate", kind="number", value=0.6),
+        goal("of-s", kpi="win_rate", kind="number", value=0.5, dimensions={"rep": "s"}),
+        goal("ticket", kpi="average_ticket", value=50_000),
+        goal("in-dollars", kpi="average_ticket", kind="number", value=500),
+    ]
+    now = "2024-03-12 12:00"
+    values = {
+        name: ask_all(f"target_attainment|mtd|target={name}", history, now)
+        for name in ("wins", "tasks", "share", "of-s", "ticket", "in-dollars")
+    }
+    parts = {name: (value["numerator"], value["denominator"]) for name, value in values.items()}
+    assert parts["wins"] == parts["tasks"] == (4, 5)
+    assert parts["share"] == (2 * 5, 3 * 3)
+    assert parts["of-s"] == (2, 1)
+    assert parts["ticket"] == parts["in-dollars"] == (75_000, 2 * 50_000)

@@ -182,6 +182,13 @@ def test_a_goal_shows_its_actual_value_and_whose_it_is(floor: Floor) -> None:
     assert len(floor.listed(parts)) == 3
 
 
+def test_a_goal_for_a_ratio_is_called_so() -> None:
+    share = event("target.set", -4_000, target_id="g", period="month", kind="number", kpi="win_rate", value=0.4)
+    parts = Floor([*FLOOR[:-1], share]).parts("target_attainment", "mtd", target="g")
+    assert parts.goals is not None
+    assert [(goal.kind, goal.actual, goal.value) for goal in parts.goals.goals] == [("ratio", 5, 4)]
+
+
 def test_a_late_call_counts_under_what_was_known_when_it_came() -> None:
     call = event("call.completed", -30, account_id="b")
     lead = event("lead.created", -40, account_id="b", lead_id="l2", rep_id="r9", source="fair")

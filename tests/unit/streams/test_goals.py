@@ -105,6 +105,57 @@ def test_tasks_need_no_kpi_alone_and_as_parents_and_parts() -> None:
     assert said["target_attainment|mtd|target=tasks"].value == 0.4
 
 
+def test_a_target_is_as_exact_as_it_was_written() -> None:
+    goals = [
+        goal("wins", kpi="deals_won", kind="number", value=2.5),
+        goal("lists", kind="tasks", value=2.5, done=2),
+        goal("hundredth", kpi="deals_won", kind="number", value=0.01),
+        goal("both", kpi="deals_won", kind="number", value=0),
+        goal("half", kpi="deals_won", kind="number", value=0.5, parent="both"),
+        goal("third", kpi="deals_won", kind="number", value=3.25, parent="both"),
+        goal("reached", kind="tasks", value=1),
+        goal("not yet", kpi="deals_won", kind="number", value=2.5, parent="reached"),
+    ]
+    said = values(floor(), [sale(250), sale(500), *goals])
+    assert attained(said, "wins") == attained(said, "lists") == (4, 5), "2 of 2.5, twice as large to be integers"
+    assert said["target_attainment|mtd|target=wins"].value == 0.8
+    assert said["target_pace|mtd|target=wins"].value == pytest.approx(0.8 / (8 / 21))
+    assert said["target_projection|mtd|target=wins"].value == pytest.approx(2 * 21 / 8)
+    assert attained(said, "hundredth") == (200, 1)
+    assert attained(said, "both") == (16, 15), "4 of 3.75"
+    assert attained(said, "reached") == (0, 1)
+
+
+def test_a_goal_for_a_ratio_is_about_the_ratio() -> None:
+    # 3 of 4 deals are won, for 10.00 in all
+    lost = event("deal.lost", account_id="a", deal_id="lost")
+    sales = [sale(200), sale(300), sale(500, rep_id="ben", account_id="b")]
+    goals = [
+        goal("share", kpi="win_rate", kind="number", value=0.6),
+        goal("high", kpi="win_rate", kind="number", value=0.8),
+        goal("of-ben", kpi="win_rate", kind="number", value=0.5, dimensions={"rep": "ben"}),
+        goal("of-nobody", kpi="win_rate", kind="number", value=0.5, dimensions={"rep": "nobody"}),
+        goal("ticket", kpi="average_ticket", value=500),
+        goal("in-dollars", kpi="average_ticket", kind="number", value=5),
+        goal("sum", kpi="deals_won", kind="number", value=6),
+        goal("wins", kpi="deals_won", kind="number", value=4, parent="sum"),
+        goal("none", kpi="win_rate", kind="number", value=0.7, parent="sum"),
+        goal("list", kind="tasks", value=1),
+        goal("done", kpi="win_rate", kind="number", value=0.75, parent="list"),
+        goal("open", kpi="win_rate", kind="number", value=0.76, parent="list"),
+    ]
+    said = values(floor(), [*sales, lost, *goals])
+    assert attained(said, "share") == (15, 12), "3 of 4 times 0.6"
+    assert attained(said, "high") == (15, 16)
+    assert attained(said, "of-ben") == (2, 1)
+    assert attained(said, "of-nobody") == (None, None), "a ratio of nothing is unknown"
+    assert said["target_attainment|mtd|target=ticket"].value == said["target_attainment|mtd|target=in-dollars"].value
+    assert attained(said, "ticket") == (1_000, 3 * 500)
+    assert attained(said, "sum") == (3, 6), "a ratio is in no sum"
+    assert attained(said, "list") == (1, 2)
+    assert not [key for key in said if key.startswith(("target_pace", "target_projection")) and "share" in key]
+
+
 def test_a_parent_has_what_its_children_have() -> None:
     # money  <- ben, anna (amounts), calls (a number)     all <- money, list (tasks: which of them are reached)
     goals = [

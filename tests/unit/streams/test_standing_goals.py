@@ -16,6 +16,11 @@ unit = "money"
 targets = { month = 1_000.50, year = 10_000 }
 
 [[kpis]]
+name = "wins"
+formula = "deals_won"
+targets = { month = 2.5 }
+
+[[kpis]]
 name = "loss_share"
 formula = "deals_lost / (deals_won + deals_lost)"
 better = "lower"
@@ -53,6 +58,11 @@ def test_a_sum_is_measured_against_the_target_of_each_period(tmp_path: Path) -> 
     # 10 of the 23 working days of January are over.
     assert found["target_pace|mtd|target=won_money-month"]["numerator"] == 75_025 * 23
     assert found["target_projection|mtd|target=won_money-month"]["value"] == 750.25 * 23 / 10
+
+
+def test_a_target_need_be_no_integer(tmp_path: Path) -> None:
+    found = values(tmp_path, EVENTS)["target_attainment|mtd|target=wins-month"]
+    assert (found["value"], found["numerator"], found["denominator"]) == (0.8, 4, 5)
 
 
 def test_a_ratio_is_measured_as_a_ratio_and_has_no_pace(tmp_path: Path) -> None:
