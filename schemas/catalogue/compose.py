@@ -13,6 +13,7 @@ from schemas.catalogue.own import Known, read_own
 from schemas.declare import Dimension, Kpi
 from schemas.errors import SettingsError
 from schemas.measures import COUNT, MEASURES, Measure
+from schemas.rows import EVENT_TYPES
 from schemas.sections import Settings
 from schemas.setting_errors import Origins
 from schemas.tables import did_you_mean
@@ -45,9 +46,11 @@ def catalogue_of(settings: Settings, origins: Origins = _ORIGINS) -> Catalogue:
         origins: Where they are from, for errors.
 
     Raises:
-        SettingsError: A file of ``catalogue.files`` makes no sense, or ``include`` names what is no KPI.
+        SettingsError: A file of ``catalogue.files`` makes no sense, ``include`` names what is no KPI, or ``kpi.points``
+            what is no event type.
     """
     built_in = {measure.name: measure for measure in MEASURES}
+    _check_points(settings.kpi.points, origins)
     own = read_own(settings.catalogue.files, Known({kpi.name: kpi for kpi in KPIS}, built_in), origins)
     measures = built_in | {measure.name: measure for measure in own.measures}
     formula = _points_formula({**POINTS, **settings.kpi.points}, measures)
@@ -72,6 +75,13 @@ def known_kpis(settings: Settings) -> dict[str, Kpi]:
 def dimensions_of(kpis: Iterable[Kpi]) -> tuple[str, ...]:
     """Return every dimension that one of the KPIs is broken down by, alone or with another."""
     return tuple(dict.fromkeys(name for kpi in kpis for pair in kpi.dimensions for name in pair.split(",")))
+
+
+def _check_points(points: Mapping[str, int], origins: Origins) -> None:
+    for name in points:
+        if name not in EVENT_TYPES:
+            allowed = f"{did_you_mean(name, EVENT_TYPES)}expected an event type: {', '.join(EVENT_TYPES)}"
+            raise SettingsError(origins.refuse(f"kpi.points.{name}", name, allowed))
 
 
 def _points_formula(points: Mapping[str, int], measures: dict[str, Measure]) -> str:

@@ -7,6 +7,7 @@ import pytest
 from schemas.catalogue import KPIS
 from schemas.catalogue.compose import catalogue_of
 from schemas.errors import SettingsError
+from schemas.rows import EVENT_TYPES
 from schemas.settings import settings_from
 
 
@@ -28,6 +29,19 @@ def test_points_by_event_type_make_the_formula_and_the_measures_that_it_needs() 
     assert not [term for term in terms if term.startswith("0 ")]
     visits = next(term.removeprefix("7 * ") for term in terms if term.startswith("7 * "))
     assert [measure.fact for measure in measures if measure.name == visits] == ["web.visit"]
+
+
+def test_points_for_what_is_no_event_type_are_refused_with_those_that_are() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings_from({"kpi": {"points": {"deal.wonn": 1}}})
+    line = str(refused.value)
+    assert line.startswith(
+        "salespulse.toml: kpi.points: found 'deal.wonn', which is no event type; did you mean deal.won?"
+    )
+    assert all(event_type in line for event_type in EVENT_TYPES)
+    assert "\n" not in line
+    with pytest.raises(SettingsError, match=r"kpi\.points: found 'sale'"):
+        settings_from({"kpi": {"points": {"sale": 1}}})
 
 
 def test_an_unknown_kpi_is_named_with_what_was_probably_meant() -> None:
