@@ -17,7 +17,7 @@ from schemas.kpi import Quality, dims_key, parse_dims
 from schemas.settings import Settings
 from schemas.windows import MINUTE_MS
 from streams.alerting.statistics import WINDOWS_MS, Baseline, Counts, Judgement, baseline_ends, baseline_of, judge
-from streams.time import iso
+from streams.time import Calendar, iso
 
 ALERT: Final = "ConversionDropped"
 KPI: Final = "lead_conversion"
@@ -55,11 +55,13 @@ class ConversionMonitor:
     """Watches lead conversion of the series of this worker.
 
     Args:
-        settings: ``alerts``: default drift ``tau``, gate ``minimum_expected``, ``baseline_floor``, ``interval``.
+        settings: ``alerts``: default drift ``tau``, gate ``minimum_expected``, ``baseline_floor``, ``interval``; and
+            the zone by whose clock weeks are compared.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.alerts
+        self._calendar = Calendar(settings.time.zone)
         self._series: dict[str, _Series] = {}
 
     def evaluate(self, series: str, counts: Counts, watermark_ms: int | None, quality: Quality) -> list[Alert]:
@@ -68,7 +70,7 @@ class ConversionMonitor:
         Args:
             series: Dimension part of the series key; empty for the global one.
             counts: First purchases and leads of the series over an interval. It is asked for whole minutes up to 24
-                hours back, and for whole quarters of an hour up to 29 days back.
+                hours back, and for whole quarters of an hour up to 29 days (and a change of the clock) back.
             watermark_ms: Nothing after it is looked at. None: nothing is known yet.
             quality: Anything but ``live`` holds the alert back.
 
@@ -107,7 +109,7 @@ class ConversionMonitor:
         self._series[dims_key(alert.dimensions)] = _Series(state=state, window=alert.window, started_ms=started_ms)
 
     def _baseline(self, seen: _Series, window: str, counts: Counts, end_ms: int) -> Baseline | None:
-        ends = baseline_ends(end_ms)
+        ends = baseline_ends(end_ms, self._calendar)
         known = seen.baselines.get(window)
         if known is None or known[0] != ends[0]:
             weeks = [counts(end - WINDOWS_MS[window], end) for end in ends]

@@ -8,12 +8,14 @@ conversions an hour: 25 false alerts a month against 0.5).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from math import sqrt
 from typing import Final
 
 import msgspec
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.time import Calendar
 
 Counts = Callable[[int, int], tuple[int, int]]
 """``(start_ms, end_ms) -> (conversions, leads)`` of one series over ``[start_ms, end_ms)``."""
@@ -22,7 +24,6 @@ WINDOWS_MS: Final[dict[str, int]] = {"15m": 15 * MINUTE_MS, "1h": HOUR_MS, "6h":
 """Windows that are judged, shortest first: a small one is quick, a large one sees what little traffic hides."""
 
 WEEKS: Final = 4
-WEEK_MS: Final = 7 * DAY_MS
 BASELINE_STEP_MS: Final = 15 * MINUTE_MS
 """Weeks back only slices of a quarter of an hour are kept, so baseline windows end on whole quarters."""
 
@@ -140,7 +141,10 @@ def _deviation(ratio: float, leads: int, baseline: Baseline) -> float | None:
     return (ratio - expected) / sqrt(variance) if variance > 0 else None
 
 
-def baseline_ends(end_ms: int) -> tuple[int, ...]:
-    """Ends of the same window in the weeks before, on whole quarters of an hour."""
-    aligned = end_ms - end_ms % BASELINE_STEP_MS
-    return tuple(aligned - week * WEEK_MS for week in range(1, WEEKS + 1))
+def baseline_ends(end_ms: int, calendar: Calendar) -> tuple[int, ...]:
+    """Ends of the same window in the weeks before, by the local time of day, on whole quarters of an hour.
+
+    People buy by their clock: after it was changed, nine o'clock is compared with nine o'clock.
+    """
+    local = calendar.local(end_ms - end_ms % BASELINE_STEP_MS)
+    return tuple(calendar.instant(local - timedelta(weeks=week)) for week in range(1, WEEKS + 1))

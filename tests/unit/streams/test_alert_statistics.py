@@ -1,5 +1,6 @@
 """The formula of the conversion alert, on numbers one can check by hand."""
 
+from datetime import datetime, timedelta
 from math import sqrt
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.alerting.statistics import WINDOWS_MS, Baseline, baseline_ends, baseline_of, judge, short_ms
+from streams.time import Calendar
 
 FOUR_WEEKS = [(300, 10_000)] * 4
 
@@ -65,8 +67,23 @@ def test_the_short_end_is_a_sixth_and_at_least_five_minutes() -> None:
 
 
 def test_baseline_windows_end_on_whole_quarters_of_an_hour() -> None:
-    ends = baseline_ends(40 * DAY_MS + 7 * MINUTE_MS)
+    ends = baseline_ends(40 * DAY_MS + 7 * MINUTE_MS, Calendar())
     assert ends == tuple((40 - 7 * week) * DAY_MS for week in (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("zone", "now"),
+    [
+        ("Europe/Berlin", "2024-04-08 09:00"),  # an hour less on 31 March
+        ("Europe/Berlin", "2024-11-04 09:15"),  # an hour more on 27 October
+        ("Australia/Lord_Howe", "2024-04-15 00:30"),  # half an hour more on 7 April
+    ],
+)
+def test_baseline_windows_end_at_the_same_local_time_also_when_clocks_changed(zone: str, now: str) -> None:
+    calendar, local = Calendar(zone), datetime.fromisoformat(now)
+    ends = baseline_ends(calendar.instant(local), calendar)
+    assert [calendar.local(end) for end in ends] == [local - timedelta(weeks=week) for week in (1, 2, 3, 4)]
+    assert not any(end % (15 * MINUTE_MS) for end in ends), "slices of so long ago are a quarter of an hour"
 
 
 @given(

@@ -1,5 +1,6 @@
 """The conversion alert's states: fires on a drop, is quiet otherwise, and says each thing once."""
 
+from datetime import datetime
 from random import Random
 
 import msgspec
@@ -11,6 +12,7 @@ from schemas.settings import Settings, settings_from
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.alerting import statistics as alert_statistics
 from streams.alerting.monitor import ConversionMonitor
+from streams.time import Calendar
 from tests.unit.streams.conversion_floor import DAY_MINUTES, WEEK_MINUTES, Drop, Floor, simulate, steady
 
 SETTINGS = settings_from({})
@@ -120,6 +122,20 @@ def test_it_is_evaluated_at_most_once_an_interval_and_never_beyond_the_watermark
     assert all(start % MINUTE_MS == end % MINUTE_MS == 0 for start, end in recent)
     assert all(start % (15 * MINUTE_MS) == end % (15 * MINUTE_MS) == 0 for start, end in old)
     assert min(start for start, _ in asked) >= now - 29 * DAY_MS
+
+
+def test_hours_are_compared_by_the_clock_of_the_business() -> None:
+    calendar = Calendar("Europe/Berlin")
+    ends: set[int] = set()
+
+    def counts(_start_ms: int, end_ms: int) -> tuple[int, int]:
+        ends.add(end_ms)
+        return 30, 1_000
+
+    monitor = ConversionMonitor(settings_from({"time": {"zone": "Europe/Berlin"}}))
+    monitor.evaluate("", counts, calendar.instant(datetime(2024, 4, 8, 9)), "live")  # clocks changed on 31 March
+    mondays = [datetime(2024, 3, day, 9) for day in (11, 18, 25)]
+    assert [calendar.local(end) for end in sorted(ends)] == [*mondays, datetime(2024, 4, 1, 9), datetime(2024, 4, 8, 9)]
 
 
 def test_a_gap_between_evaluations_starts_the_count_over() -> None:
