@@ -136,6 +136,8 @@ class ServedPages:
 def prometheus(target: str, prometheus_server: StartPrometheus) -> str:  # ends before what it scrapes
     """URL of a Prometheus with the rules of `deploy/` that has scraped the worker."""
     files = {path.name: path.read_text() for path in RULES}
+    # How long it waits before it fires, promtool tests without waiting.
+    files["conversion.yml"] = files["conversion.yml"].replace("\n        for: 1m", "\n        for: 1s")
     url = prometheus_server(CONFIG.format(target=target), files=files).url
     wait_for(lambda: bool(query(url, "salespulse_build_info") and query(url, 'up{job="salespulse-worker"} == 1')))
     return url
