@@ -401,7 +401,18 @@ async def test_silence_turns_amber_then_grey_then_to_dashes(
         assert {(tile["number"], tile["exact"]) for tile in tiles.values()} == {("–", "no data")}
         numbers = await page.evaluate("[...document.querySelectorAll('.shown .number')].map((it) => it.textContent)")
         assert set(numbers) == {"–"}
+        ranks = await page.evaluate("[...document.querySelectorAll('.shown .row .rank')].map((it) => it.textContent)")
+        assert set(ranks) == {"–"}
+        names = await page.evaluate(f"{ROWS}.map((row) => row.dataset.name)")
+        assert names == sorted(names), "nor does the order say who is ahead"
+        bars = "[...document.querySelectorAll('.shown .row .bar .part')].map((it) => it.getAttribute('width'))"
+        assert set(await page.evaluate(bars)) == {"0.00"}
         await page.screenshot(keep("expired"))
+        await press(page, "2")
+        await page.wait_for(f"{TITLE} === '{OUR_PAGES[1]}'")
+        assert set(await page.evaluate(bars)) == {"0.00"}
+        await press(page, "1")
+        await page.wait_for(f"{TITLE} === '{OUR_PAGES[0]}'")
         await floor.open()
         await page.wait_for(f"{STATE} === 'live'")
         assert (await page.evaluate(TILES))["deals_won"]["number"] == "32"

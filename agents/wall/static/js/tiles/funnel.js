@@ -26,7 +26,7 @@ export class StagesTile extends RowsTile {
       mark: "",
       name: pretty(stage),
       flag: !expired && stage === weakest ? "weakest" : "",
-      share: widest > 0 ? (value.denominator ?? 0) / widest : 0,
+      share: !expired && widest > 0 ? (value.denominator ?? 0) / widest : 0,
       number: expired || value.value === null ? DASH : percents(value.value)[1],
       exact: [expired ? "no data" : went(value)],
     }));

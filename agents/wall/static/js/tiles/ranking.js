@@ -5,9 +5,10 @@ import { inWindow } from "../windows.js";
 import { RowsTile } from "./rows.js";
 
 export class RankingTile extends RowsTile {
+  // Who is in it; whoever has lost all events to others has no rank any more.
   #ranking(store) {
     const { by, kpis, window, where } = this.spec;
-    return store.ranking(by, kpis[0], window, where);
+    return store.ranking(by, kpis[0], window, where).filter(([, value]) => value.rank !== null);
   }
 
   hasValues(store) {
@@ -18,14 +19,16 @@ export class RankingTile extends RowsTile {
     const ranking = this.#ranking(store);
     const shown = ranking.slice(0, this.most());
     const best = Math.max(0, ...shown.map(([, value]) => value.value ?? 0));
+    // The order says who is ahead as well.
+    if (expired) shown.sort(([one], [other]) => one.localeCompare(other));
     const rows = shown.map(([name, value]) => {
-      const rank = value.rank ?? rankOf(value, ranking);
+      const rank = expired ? null : (value.rank ?? rankOf(value, ranking));
       return {
         key: name,
-        mark: String(rank),
+        mark: rank === null ? DASH : String(rank),
         rank,
         name,
-        share: best > 0 ? (value.value ?? 0) / best : 0,
+        share: !expired && best > 0 ? (value.value ?? 0) / best : 0,
         number: expired || value.value === null ? DASH : short(value.value, value.unit, best),
         exact: [expired ? "no data" : exact(value, this.board) || "\u00a0"],
       };
