@@ -35,9 +35,11 @@ export class GoalTile extends Tile {
     return [{ node: this.number, texts: percents(attainment.value).slice(1) }];
   }
 
-  // Goals in money have parts in minor units; what they are in, the projection says.
+  // Goals in money have parts in minor units; what they are in, the projection says. A ratio's goal has none: its parts
+  // are those of a division.
   #amounts({ numerator, denominator }, projection) {
-    if (projection?.unit !== "money") return [partOf(numerator, denominator)];
+    if (!projection) return [NBSP];
+    if (projection.unit !== "money") return [partOf(numerator, denominator)];
     const [actual, goal] = [numerator, denominator].map((minor) => minor / this.board.minor_per_major);
     const compact = `${short(actual, "money", 1e6)} of ${short(goal, "money", 1e6)}`;
     return [partOf(actual, goal, projection.currency), partOf(actual, goal), `${compact} ${projection.currency}`, compact];
@@ -55,7 +57,8 @@ function passed(attainment, pace) {
 
 function against(attainment, pace) {
   if (attainment.value >= 1) return { arrow: "up", words: "goal reached", tone: "good" };
-  if (!pace || pace.value === null) return { arrow: null, words: "no working time over yet", tone: "none" };
+  if (!pace) return { arrow: null, words: NBSP, tone: "none" };
+  if (pace.value === null) return { arrow: null, words: "no working time over yet", tone: "none" };
   const off = Math.round((pace.value - 1) * 100);
   if (off === 0) return { arrow: "flat", words: "on pace", tone: "good" };
   return off > 0
