@@ -22,8 +22,12 @@ from streams.metrics.exporter import Exporter
 from streams.redis_view import RedisSink
 from streams.rollup.owner import Rollup
 
-WATCHED: Final = ("", "source")
-"""Groupings whose lead conversion is watched; the global one is ``""``."""
+WATCHED: Final = ("", "source", "channel", "region", "team")
+"""Groupings whose lead conversion is watched; the global one is ``""``.
+
+Not by rep or product: these have many values, hardly any of which ever has the traffic to be judged, and each would
+cost twenty-two series in Prometheus and some milliseconds a minute.
+"""
 
 _WATCHED_KPI: Final = next(kpi for kpi in KPIS if kpi.name == KPI)
 _MEASURES: Final = (*measures_of(_WATCHED_KPI.numerator), *measures_of(_WATCHED_KPI.denominator))

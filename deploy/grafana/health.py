@@ -11,6 +11,7 @@ from deploy.grafana.tables import Column, side_by_side
 from streams.metrics.names import WORKER_JOB
 
 _QUALITIES: Final = (("partial", 1), ("catching_up", 2), ("stale", 4))
+_SLICES: Final = ("source", "channel", "region", "team")
 _WORKERS: Final = f'{{job="{WORKER_JOB}"}}'
 
 
@@ -46,9 +47,12 @@ def quality() -> Any:
 def alert_states() -> Any:
     """When conversion was below what was to be expected, overall and by slice."""
     everywhere = query("max without (instance, job) (salespulse_alert_firing)", "A", "conversion")
-    slices = query("max by (source) (salespulse_alert_firing_by_source)", "B", "conversion, {{source}}")
+    slices = [
+        query(f"max by ({name}) (salespulse_alert_firing_by_{name})", letter, f"conversion, {name} {{{{{name}}}}}")
+        for letter, name in zip("BCDE", _SLICES, strict=True)
+    ]
     doc = "Conversion against the same window of the four weeks before; see the runbook."
-    return states("Conversion alert", doc, [everywhere, slices])
+    return states("Conversion alert", doc, [everywhere, *slices])
 
 
 def latency() -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from agents.alerting import WATCHED
 from deploy.grafana import generate
 from deploy.grafana.boards import dashboard_of
 from schemas.areas import AREAS, BOARDS, boards_of
@@ -14,6 +15,7 @@ from schemas.catalogue import KPIS, Kpi
 from schemas.declare import ratio
 from schemas.metric_names import metric_name
 from schemas.windows import WINDOWS
+from streams.alerting.monitor import KPI
 from streams.metrics.exposition import FIRST_WINDOWS
 from streams.metrics.names import PROCESS_METRICS, metric_facts, names_in
 from tests.deploy.files import DASHBOARDS, DEPLOY, expressions, panels, read_json, read_yaml, variable_queries
@@ -47,6 +49,17 @@ def test_kpis_of_ones_own_get_panels_on_the_dashboard_of_their_area(tmp_path: Pa
     assert generate.main(["--config", str(tmp_path / "salespulse.toml"), "--out", str(out)]) == 0
     asked = {path.stem for path in out.glob("*.json") if "salespulse_wins{" in path.read_text()}
     assert asked == {"sales-service"}
+
+
+def test_every_slice_that_is_watched_is_shown_and_told_of() -> None:
+    watched = next(kpi for kpi in KPIS if kpi.name == KPI)
+    assert set(WATCHED) <= set(watched.groupings)
+    runbook = (DEPLOY / "runbook.md").read_text()
+    for board in ("sales-wall", "system-health"):
+        shown = {expression for _, expression in expressions(DEPLOY / f"grafana/dashboards/{board}.json")}
+        for name in filter(None, WATCHED):
+            assert f"max by ({name}) (salespulse_alert_firing_by_{name})" in shown
+            assert name in runbook.split("## ConversionLow")[0]
 
 
 @each_dashboard

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from agents.alerting import WATCHED
 from agents.pages import worker_routes
 from schemas.catalogue import KPIS
 from schemas.metric_names import metric_name
@@ -69,7 +70,7 @@ class Ready:
 
 
 def filled() -> Exporter:
-    """An exporter that has every series of the catalogue, and an alert that fires overall but not for one source."""
+    """An exporter that has every series of the catalogue, and an alert that fires overall but not for one slice."""
     exporter = Working(SETTINGS, Counters())
     now_ms = round(time.time() * 1000)
     print(f"seed {SEED}")
@@ -80,6 +81,7 @@ def filled() -> Exporter:
         )
     )
     monitor = ConversionMonitor(SETTINGS)
+    slices = [f"{grouping}=one" for grouping in WATCHED if grouping]
 
     def dropped(start_ms: int, end_ms: int) -> tuple[int, int]:
         hours = (end_ms - start_ms) / HOUR_MS
@@ -91,8 +93,9 @@ def filled() -> Exporter:
 
     for minute in range(-3, 1):
         monitor.evaluate("", dropped, now_ms + minute * MINUTE_MS, "live")
-        monitor.evaluate("source=web", steady, now_ms + minute * MINUTE_MS, "live")
-    for series in ("", "source=web"):
+        for series in slices:
+            monitor.evaluate(series, steady, now_ms + minute * MINUTE_MS, "live")
+    for series in ("", *slices):
         exporter.set_alert_stats(0, series, monitor.status(series))
     return exporter
 
