@@ -36,11 +36,11 @@ def test_points_for_what_is_no_event_type_are_refused_with_those_that_are() -> N
         settings_from({"kpi": {"points": {"deal.wonn": 1}}})
     line = str(refused.value)
     assert line.startswith(
-        "salespulse.toml: kpi.points: found 'deal.wonn', which is no event type; did you mean deal.won?"
+        "salespulse.toml: kpi.points.deal.wonn: found 'deal.wonn'; did you mean deal.won? expected an event type: "
     )
     assert all(event_type in line for event_type in EVENT_TYPES)
     assert "\n" not in line
-    with pytest.raises(SettingsError, match=r"kpi\.points: found 'sale'"):
+    with pytest.raises(SettingsError, match=r"kpi\.points\.sale: found 'sale'"):
         settings_from({"kpi": {"points": {"sale": 1}}})
 
 
