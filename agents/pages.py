@@ -8,6 +8,7 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
+from agents.access import guarded
 from agents.problems import as_problems
 from schemas.errors import UnavailableError
 from schemas.settings import Settings
@@ -23,10 +24,10 @@ class Readiness(Protocol):
         """Return the reasons; empty when it is ready."""
 
 
-def worker_routes(readiness: Readiness) -> list[web.RouteDef]:
-    """Return ``/metrics``, ``/healthz`` and ``/readyz`` of a worker."""
+def worker_routes(readiness: Readiness, token: str = "") -> list[web.RouteDef]:
+    """Return ``/metrics``, which asks for the token as it shows numbers, ``/healthz`` and ``/readyz`` of a worker."""
 
-    async def metrics(request: web.Request) -> web.Response:
+    async def metrics(request: web.Request) -> web.StreamResponse:
         body, content_type = readiness.exporter.negotiate(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
@@ -38,7 +39,7 @@ def worker_routes(readiness: Readiness) -> list[web.RouteDef]:
         body = orjson.dumps({"status": "not ready" if reasons else "ready", "reasons": reasons})
         return web.Response(body=body, status=503 if reasons else 200, content_type="application/json")
 
-    return [web.get("/metrics", metrics), web.get("/healthz", alive), web.get("/readyz", ready)]
+    return [web.get("/metrics", guarded(metrics, token)), web.get("/healthz", alive), web.get("/readyz", ready)]
 
 
 async def serve(

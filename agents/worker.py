@@ -94,7 +94,8 @@ class Worker:
         # Nearly all that lives long are accounts and cells, which are no cycles: to look for some there was nearly a
         # tenth of the work of catching up, and a third of a second in one go.
         gc.set_threshold(100_000, 100, 50)
-        self._runner, self.url = await serve(self.settings, worker_routes(self), self._extra_routes)
+        routes = worker_routes(self, self.settings.http.token)
+        self._runner, self.url = await serve(self.settings, routes, self._extra_routes)
         await self._begin()
 
     async def _begin(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from agents.wall.access import is_allowed
+from agents.access import is_allowed
 from schemas.declare import Kpi
 from schemas.errors import UnavailableError
 from schemas.kpi import KpiValue

@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from agents.access import guarded
 from agents.pages import serve
 from agents.problems import ProblemError
-from agents.wall.access import guarded
 from agents.wall.api import Api
 from agents.wall.explain import Explain
 from agents.wall.metrics import Metrics

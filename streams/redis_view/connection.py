@@ -11,6 +11,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
 from schemas.errors import SettingsError, UnavailableError
+from schemas.setting_errors import shown
 
 TIMEOUT_S: Final = 1.0
 _RETRIES: Final = 3
@@ -45,12 +46,12 @@ def _client(url: str, timeout_s: float | None) -> Client:
             retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.1), _RETRIES),
         )
     except ValueError as error:
-        raise SettingsError(f"redis.url: found {url!r}; {error}") from None
+        raise SettingsError(f"redis.url: found {shown('redis.url', url)}; {error}") from None
     return Client(connection_pool=pool)
 
 
 def unavailable(url: str, error: Exception) -> UnavailableError:
     """Say which server does not answer, and what to try."""
-    shown = url.rpartition("@")[2] if "@" in url else url  # never a password
+    server = url.rpartition("@")[2] if "@" in url else url  # never a password
     reason = str(error) or type(error).__name__
-    return UnavailableError(f"Redis at {shown} does not answer ({reason}); is it running, and is redis.url right?")
+    return UnavailableError(f"Redis at {server} does not answer ({reason}); is it running, and is redis.url right?")
