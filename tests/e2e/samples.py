@@ -15,6 +15,23 @@ from tests.e2e.product import Process
 _KPIS: Final = {kpi.name: kpi for kpi in KPIS}
 _SAMPLE: Final = re.compile(r"^(salespulse_[a-z0-9_]+)\{(.*)\} (\S+)$", re.MULTILINE)
 _LABEL: Final = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+_MINOR_PER_MAJOR: Final = 100
+_CURRENCY: Final = "USD"
+_OF_MONEY: Final = {"abc_average_ticket", "average_ticket", "cac", "ltv", "ltv_margin", "ltv_predicted"}
+"""Ratios of money to something else."""
+_OF_MONEY_TO_MONEY: Final = {
+    "abc_share",
+    "ltv_cac",
+    "margin_ratio",
+    "new_vs_returning_revenue_share",
+    "non_payment_rate",
+    "revenue_churn_rate",
+    "revenue_growth",
+    "revenue_retention_rate",
+    "roi",
+}
+_OF_GOALS: Final = {"pipeline_coverage", "target_attainment", "target_pace"}
+"""Of money to money where they are about sums of goals, which are of goals in money."""
 _OF_ALERTS: Final = "salespulse_alert_"
 
 
@@ -59,10 +76,19 @@ def _expected(value: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     if not dimensions and value["window"] != "all":
         yield _sample(f"{name}_previous", labels), _number(value["previous"])
     if kpi.is_ratio:
-        for part in ("numerator", "denominator"):
-            yield _sample(f"salespulse_{kpi.name}_{part}{by}", labels), _number(value[part])
+        yield from _expected_parts(kpi.name, value, labels)
     if kpi.ranked:
         yield _sample(f"salespulse_{kpi.name}_rank{by}", labels), _number(value["rank"])
+
+
+def _expected_parts(kpi: str, value: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    """Numerator and denominator: money in major units with the label currency, as the value has it."""
+    both = kpi in _OF_MONEY_TO_MONEY or (kpi in _OF_GOALS and "target" not in value["dimensions"])
+    one = kpi in _OF_MONEY or (kpi == "target_projection" and value["currency"])
+    labels = {"currency": _CURRENCY, **labels} if both or one else labels
+    for part, is_money in (("numerator", both or one), ("denominator", both)):
+        number = _number(value[part]) / (_MINOR_PER_MAJOR if is_money else 1)
+        yield _sample(f"salespulse_{kpi}_{part}{_by(value)}", labels), number
 
 
 def _by(value: Mapping[str, Any]) -> str:
