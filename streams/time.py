@@ -22,10 +22,11 @@ from typing import Final, NamedTuple
 from schemas.windows import RESOLUTIONS, ROLLING_MS, SLICE_MS, WINDOW_RESOLUTION
 
 FOREVER_MS: Final = 1 << 53
-LAST_DAY: Final = date(9998, 12, 31)
-LAST_MS: Final = 253_370_764_800_000
-"""The last day, and about its end, whose periods have an end that Python can name."""
 """Later than any event time."""
+LAST_DAY: Final = date(9998, 12, 31)
+"""The last day whose periods have an end that Python can name."""
+LAST_MS: Final = int(datetime.combine(LAST_DAY, time.min, UTC).timestamp()) * 1000
+"""A time that lies in that day, or in the one before it, in every zone."""
 
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

@@ -10,10 +10,8 @@ from agents.brokers import Broker, RedisServer
 from agents.kafka import (
     ConfigResource,
     ConfigResourceType,
-    OffsetAndMetadata,
     TopicPartition,
     admin,
-    consumer,
     producer,
 )
 from agents.reading import begin_offsets, committed_offsets, read_to_end
@@ -29,6 +27,7 @@ from tests.faults.points import run
 from tests.faults.record import Figures
 from tests.faults.scene import Scene, Truths
 from tests.faults.stored import HISTORY, STATES, load, restore
+from tests.offsets import set_by_hand
 from tests.polling import until
 
 _NEEDED = {"cleanup_policy": "compact", "max_message_bytes": 10_485_760, "min_compaction_lag_ms": 6 * HOUR_MS}
@@ -210,9 +209,7 @@ async def test_source_offsets_reset_to_zero(scene: Scene) -> None:
     await scene.until_settled()
     await scene.stop(scene.workers[0])
     sources = [TopicPartition(t, n) for t in settings.topics.sources().values() for n in range(2)]
-    client = await consumer(settings, client_id="test", group_id=intake_group(settings), assignment=sources)
-    await client.commit({partition: OffsetAndMetadata(0, "") for partition in sources})
-    await client.stop()
+    await set_by_hand(settings, sources, 0)
     assert (
         sum(kept.offset for kept in (await committed_offsets(settings, intake_group(settings), sources)).values()) == 0
     )

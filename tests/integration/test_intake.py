@@ -18,10 +18,8 @@ from agents.kafka import (
     AIOKafkaProducer,
     ConsumerRecord,
     NewPartitions,
-    OffsetAndMetadata,
     TopicPartition,
     admin,
-    consumer,
     producer,
 )
 from agents.reading import committed_offsets, end_offsets, read_to_end
@@ -35,6 +33,7 @@ from schemas.wire import STATE_VERSION, Covered, Marker, pack
 from streams.intake.deadletters import DeadLetter, from_message
 from streams.intake.router import Commit
 from tests.log_rule import Place, take
+from tests.offsets import set_by_hand
 from tests.polling import until
 
 pytestmark = pytest.mark.asyncio
@@ -468,20 +467,13 @@ async def test_offsets_set_by_hand_may_go_back_but_pass_nothing_over(kafka: Brok
         await checkpoint(settings)
         for number in range(8, 16):
             await client.send_and_wait(deals, won(f"e-{number}", "a-1"), partition=number % 2)
-    await set_by_hand(settings, deals, 6)
+    sources = [TopicPartition(deals, number) for number in range(2)]
+    await set_by_hand(settings, sources, 6)
     with pytest.raises(IntakeStopped, match=r"set to offset 6, and only what is below 4 is folded"):
         async with running(settings) as intake:
             await asyncio.wait_for(intake.ended.wait(), 20)
-    await set_by_hand(settings, deals, 0)
+    await set_by_hand(settings, sources, 0)
     async with running(settings):
         await until_committed(settings, deals)
     rows, _ = await folded(settings)
     assert len(rows) == 16, "each once"
-
-
-async def set_by_hand(settings: Settings, topic: str, offset: int) -> None:
-    """Set the offsets of intake's group as Kafka's own tools do, which leave no metadata."""
-    sources = [TopicPartition(topic, number) for number in range(2)]
-    client = await consumer(settings, client_id="test", group_id=intake_group(settings), assignment=sources)
-    await client.commit({partition: OffsetAndMetadata(offset, "") for partition in sources})
-    await client.stop()
