@@ -120,7 +120,8 @@ NOTES: Final[Mapping[int, tuple[str, ...]]] = {
         (
             "A number or an amount for a KPI that is a ratio is about the ratio, which has neither pace nor projected "
             "finish, and is no part of a parent's sum. Where a target is no integer, and of ratios, both parts of the "
-            "attainment are multiplied until they are integers: 2 of 2.5 are 4 over 5."
+            "attainment are multiplied until they are integers: 2 of 2.5 are 4 over 5. A target has six decimals at "
+            "most."
         ),
         (
             "A parent has what its children of the same kind have together, against its own value or, if that is 0, the"

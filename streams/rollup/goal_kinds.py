@@ -1,7 +1,8 @@
 """What goals are: how each is measured, those that declarations of KPIs set, how far one is, and what is said of it.
 
-Targets are decimals, and stay exact as fractions; the parts of a KPI value are integers. So attainment of a target p/q
-has both parts q times as large: 2 of 2.5 are 4 over 5. Targets that are integers have the parts as they are.
+Targets are decimals of six places at most, and stay exact as fractions; the parts of a KPI value are integers. So
+attainment of a target p/q has both parts q times as large: 2 of 2.5 are 4 over 5. Targets that are integers have the
+parts as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from streams.rollup.values import Computed, scale_of
 RATIO: Final = "ratio"
 """The kind of a goal that a ratio is to reach, whatever its definition calls it."""
 
+_DECIMALS: Final = 6
 _WINDOW_OF: Final = {"day": "today", "week": "wtd", "month": "mtd", "quarter": "qtd", "year": "ytd"}
 _UNIT_OF: Final[Mapping[str, Unit]] = {"currency": "money"}
 
@@ -61,8 +63,11 @@ def add(parts: Iterable[Progress]) -> Progress:
 
 
 def target_of(goal: Goal) -> Fraction:
-    """Return what is to be reached, as exactly as it was written."""
-    return Fraction(str(goal.value))
+    """Return what is to be reached, as exactly as it was written, to the sixth decimal.
+
+    The parts of a value grow with the decimals, and others read them as integers of 64 bits.
+    """
+    return round(Fraction(str(goal.value)), _DECIMALS)
 
 
 def kind_of(goal: Goal, ratios: Container[str]) -> str:

@@ -116,7 +116,9 @@ def _goal(body: Mapping[str, Any], settings: OracleSettings) -> Goal:
         dims=dims,
         window=WINDOW_OF_PERIOD[body["period"]],
         kind=body["kind"],
-        value=Fraction(settings.convert(value, body.get("currency")) if body["kind"] == "currency" else str(value)),
+        value=round(
+            Fraction(settings.convert(value, body.get("currency")) if body["kind"] == "currency" else str(value)), 6
+        ),
         parent=body.get("parent") or None,
         done=int(body.get("done") or 0),
     )

@@ -131,6 +131,17 @@ def test_a_target_is_as_exact_as_it_was_written() -> None:
     assert attained(said, "reached") == (0, 1)
 
 
+@pytest.mark.parametrize("kind", ["number", "tasks"])
+@pytest.mark.parametrize(
+    ("value", "parts"), [(5e-324, (2, 0)), (4e-7, (2, 0)), (1e-6, (2_000_000, 1)), (0.1 + 0.2, (20, 3))]
+)
+def test_a_target_has_six_decimals_at_most(kind: str, value: float, parts: tuple[int, int]) -> None:
+    said = values(floor(), [sale(250), sale(500), goal("g", kpi="deals_won", kind=kind, value=value, done=2)])
+    assert attained(said, "g") == parts
+    attainment = said["target_attainment|mtd|target=g"].value
+    assert attainment == (parts[0] / parts[1] if parts[1] else None)
+
+
 def test_a_goal_for_a_ratio_is_about_the_ratio() -> None:
     # 3 of 4 deals are won, for 10.00 in all
     lost = event("deal.lost", account_id="a", deal_id="lost")
