@@ -429,7 +429,7 @@ async def test_silence_turns_amber_then_grey_then_to_dashes(
         await page.wait_for(f"{TITLE} === '{OUR_PAGES[0]}'")
         await floor.forget()
         await page.wait_for(f"{ROWS}.length === 0")
-        said = "[...document.querySelectorAll('.shown .rows .empty')].map((it) => it.textContent)"
+        said = "[...document.querySelectorAll('.shown .empty:not([hidden])')].map((it) => it.textContent)"
         assert set(await page.evaluate(said)) == {"no data"}
         await floor.open()
         await page.wait_for(f"{STATE} === 'live'")

@@ -20,7 +20,7 @@ export class HeatTile extends Tile {
     this.number = element("div", { class: "number" }, DASH);
     this.exact = element("div", { class: "exact" }, NBSP);
     this.grid = element("div", { class: "hours" });
-    this.empty = element("p", { class: "empty" }, "no history yet");
+    this.empty = element("p", { class: "empty" });
     this.legend = element("div", { class: "legend" });
     this.head.append(element("div", { class: "peak" }, this.exact, this.number));
     this.node.append(this.grid, this.empty, this.legend);
@@ -50,6 +50,7 @@ export class HeatTile extends Tile {
 
   render(store, expired) {
     this.#zone = store.page.zone;
+    setText(this.empty, expired ? "no data" : "no history yet");
     const points = expired ? [] : this.#points;
     const wanted = JSON.stringify([points, this.#zone]);
     if (wanted !== this.#drawn) {

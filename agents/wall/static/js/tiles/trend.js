@@ -18,7 +18,7 @@ export class TrendTile extends Tile {
     this.exact = element("div", { class: "exact" }, NBSP);
     this.compare = element("div", { class: "compare" }, NBSP);
     this.chart = svgElement("svg", { class: "bars", preserveAspectRatio: "none", "aria-hidden": "true" });
-    this.empty = element("p", { class: "empty" }, "no history yet");
+    this.empty = element("p", { class: "empty" });
     this.from = element("span");
     this.to = element("span");
     const axis = element("div", { class: "axis" }, this.from, this.to);
@@ -50,6 +50,7 @@ export class TrendTile extends Tile {
   render(store, expired) {
     const value = expired ? undefined : this.value(store);
     setCompare(this.compare, comparison(value, this.board.better[this.spec.kpis[0]] ?? "none"));
+    setText(this.empty, expired ? "no data" : "no history yet");
     this.#draw(expired ? [] : this.#shown(store), store.page.zone);
     return [{ node: this.number, texts: candidates(value?.value, value?.unit) }];
   }
