@@ -151,7 +151,7 @@ class Publishing:
         """Go through the owners that may publish now, with whether it is their first time."""
         for owner, rollup in self._in_turn():
             first = owner not in self._begun
-            if global_only and not first and not rollup.global_waits:
+            if not first and not (rollup.global_waits if global_only else rollup.is_due(now_ms)):
                 continue
             if owner in busy:
                 self._passed_over = True

@@ -83,6 +83,8 @@ class Rollup:
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
         self._worklist = Worklist(rules.broken_down_every_ms)
+        self._every_ms = rules.broken_down_every_ms
+        self._looked_ms = 0
         self._windows = Windows(self.series, timeline, self._worklist, self._valuation)
         if has_global:
             self._windows.series_of("")
@@ -156,6 +158,7 @@ class Rollup:
         now_ms = self.clock_ms(wall_ms)
         if now_ms is None:
             return None
+        self._looked_ms = wall_ms
         quality = self.quality(wall_ms)
         self._windows.advance(now_ms)
         everything = chain(self.series, (CLASSES,) if "" in self.series else ())
@@ -189,6 +192,10 @@ class Rollup:
     def global_waits(self) -> bool:
         """Whether something changed that the global series has not said yet."""
         return self._windows.global_changed or self._worklist.has_global
+
+    def is_due(self, wall_ms: int) -> bool:
+        """Tell whether other series than the global one may have something to say: to look is dear for so little."""
+        return self.has_more or not 0 <= wall_ms - self._looked_ms < self._every_ms  # a clock may be set back
 
     @property
     def has_more(self) -> bool:
