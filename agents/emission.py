@@ -98,7 +98,7 @@ class Emitter:
         self._arrivals: dict[int, _Arrival] = {}
         self._produced: dict[int, int] = {}
         self._told: dict[int, _Told] = {}
-        self._told_everything_ms = 0
+        self._turns: dict[int, int] = {}
         self._owner_of_grouping: dict[str, int] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._failure: BaseException | None = None
@@ -122,13 +122,10 @@ class Emitter:
             everything: Of all series, as a checkpoint needs it.
         """
         now_ms = wall_ms()
-        is_due = not 0 <= now_ms - self._told_everything_ms < self._tick_ms  # a clock may be set back
-        everything = everything or is_due or self.is_behind(folds)
-        if everything:
-            self._told_everything_ms = now_ms
+        everything = everything or self.is_behind(folds)
         emission: Emission = {}
         for partition, fold in folds.items():
-            by_owner = self._shares(fold, everything=everything)
+            by_owner = self._shares(fold, everything=self._has_turn(partition, now_ms) or everything)
             backlog, delay_ms = self._waiting(partition, now_ms)
             produced_ms = self._produced.pop(partition, None)
             to_all = self._is_due(partition, _Told(fold.fence, fold.newest_ms, backlog > 0, now_ms))
@@ -210,6 +207,15 @@ class Emitter:
             raise UnavailableError(
                 f"Kafka did not take cells ({reason}); nothing more is checkpointed, and what is not comes again"
             )
+
+    def _has_turn(self, partition: int, now_ms: int) -> bool:
+        """Tell whether a partition says everything: once a tick, each at a moment of its own.
+
+        All at the same moment, they would hold up what is said of the global series for a tenth of a second.
+        """
+        turn = (now_ms + self._tick_ms * partition // self._owners) // self._tick_ms
+        is_new, self._turns[partition] = self._turns.get(partition) != turn, turn
+        return is_new
 
     def _is_due(self, partition: int, telling: _Told) -> bool:
         """Tell whether every owner must hear of a partition: soon when something changed, else now and then."""

@@ -33,7 +33,7 @@ from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage
 from streams.clock import wall_ms
-from streams.fold.partition import LogGapError, PartitionFold
+from streams.fold.partition import Checkpoint, LogGapError, PartitionFold
 from streams.plan import Plan
 from streams.rollup.owner import Rollup
 
@@ -262,10 +262,15 @@ class Pipeline:
         due = {p: fold for p, fold in self.folds.items() if fold.fence > self._durable.get(p, -1) or fold.unsaved}
         if not due:
             return
-        # Taken at one moment: what is checkpointed is what has been emitted.
-        emission = self._emitter.take(self.folds, everything=True)
-        checkpoints = {partition: fold.checkpoint() for partition, fold in due.items()}
-        await self._emitter.send(emission)
+        checkpoints: dict[int, Checkpoint] = {}
+        for partition, fold in due.items():
+            if self.folds.get(partition) is not fold:  # it was handed over meanwhile
+                continue
+            # Taken at one moment: what is checkpointed is what has been emitted.
+            emission = self._emitter.take({partition: fold}, everything=True)
+            checkpoints[partition] = fold.checkpoint()
+            await self._emitter.send(emission)
+            await asyncio.sleep(0)  # all of them in one go would hold up everything else
         await self._emitter.acknowledged()
         for step, table in enumerate(FOLD_TABLES):
             records = [(partition, checkpoint.steps[step]) for partition, checkpoint in checkpoints.items()]
@@ -277,7 +282,11 @@ class Pipeline:
     async def _checkpoint_rollups(self) -> None:
         topic = self._changelogs["rollup"]
         due = (owner for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved)
-        written = {owner: self.rollups[owner].checkpoint() for owner in list(due)}
+        written = {}
+        for owner in list(due):
+            if owner in self.rollups:  # else it was handed over meanwhile
+                written[owner] = self.rollups[owner].checkpoint()
+                await asyncio.sleep(0)
         await self.outlet.flush()  # what is told of these messages, before they are acknowledged
         await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
 
 from streams.sizes import class_value
 
 Sums = Mapping[str, int]
 Keyed = Mapping[str, Mapping[str, int]]
 """Keyed measure -> key -> sum."""
-
-
-Sizes = Sequence[tuple[int, int]]
-"""Size classes in ascending order, with how many values each has."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -23,8 +22,24 @@ def split_name(name: str) -> tuple[str, str]:
     return measure, key
 
 
-Names = dict[str, dict[str, str]]
-"""Keyed measure -> key -> the name they are kept under."""
+class Keys(dict[str, str]):
+    """The keys of one keyed measure, with the name that each is kept under; none is ever taken out."""
+
+    __slots__ = ("_by_size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_size: list[str] = []
+
+    def by_size(self) -> Sequence[str]:
+        """Return the names of a histogram, whose keys are numbers of size classes, in ascending order."""
+        if len(self._by_size) < len(self):
+            self._by_size = [self[key] for key in sorted(self, key=int)]
+        return self._by_size
+
+
+Names = dict[str, Keys]
+"""Keyed measure -> its keys."""
 
 
 def add_names(names: Names, new: Iterable[str]) -> None:
@@ -32,7 +47,10 @@ def add_names(names: Names, new: Iterable[str]) -> None:
     for name in new:
         if "#" in name:
             measure, key = split_name(name)
-            names.setdefault(measure, {})[key] = name
+            keys = names.get(measure)
+            if keys is None:
+                keys = names[measure] = Keys()
+            keys[key] = name
 
 
 def keyed(held: Sums) -> Keyed:
@@ -45,25 +63,34 @@ def keyed(held: Sums) -> Keyed:
     return found
 
 
-def sizes_of(counts: Mapping[str, int]) -> Sizes:
-    """Return the size classes that have values, from what a histogram counts by the class's number."""
-    return sorted((int(size), count) for size, count in counts.items() if count > 0)
-
-
-def percentile(sizes: Sizes, rank: int) -> int | None:
-    """Return the nearest rank: the smallest value that at least ``rank`` per cent of the values do not exceed.
+class Histogram(NamedTuple):
+    """How many values of each size there are.
 
     Args:
-        sizes: Size classes, as :func:`sizes_of` returns them.
-        rank: Per cent.
+        names: Of the size classes, in ascending order.
+        until: How many values each of them and all before it have.
     """
-    wanted = -(-sum(count for _, count in sizes) * rank // 100)
-    passed = 0
-    for size, count in sizes:
-        passed += count
-        if passed >= wanted:
-            return class_value(size)
-    return None
+
+    names: Sequence[str]
+    until: Sequence[int]
+
+    @classmethod
+    def of(cls, names: Sequence[str], counts: Sequence[int]) -> Histogram:
+        """Return the histogram of some counts, of which those below 0 say that there is none."""
+        if min(counts, default=0) < 0:
+            counts = [max(0, count) for count in counts]
+        return cls(names, list(accumulate(counts)))
+
+    def percentile(self, rank: int) -> int | None:
+        """Return the nearest rank: the smallest value that at least ``rank`` per cent of the values do not exceed.
+
+        Args:
+            rank: Per cent.
+        """
+        wanted = -(-self.until[-1] * rank // 100) if self.until else 0
+        if not wanted:
+            return None
+        return class_value(int(split_name(self.names[bisect_left(self.until, wanted)])[1]))
 
 
 def lowest(over: Mapping[str, int], under: Mapping[str, int], keys: Iterable[str]) -> tuple[int, int, str] | None:

@@ -158,7 +158,9 @@ class Rollup:
         now_ms = self.clock_ms(wall_ms)
         if now_ms is None:
             return None
-        self._looked_ms = wall_ms
+        of_others = complete or most_values != 0
+        if of_others:
+            self._looked_ms = wall_ms
         quality = self.quality(wall_ms)
         self._windows.advance(now_ms)
         everything = chain(self.series, (CLASSES,) if "" in self.series else ())
@@ -172,7 +174,7 @@ class Rollup:
         of_global = len(values)
         while self._worklist.has_others and (most_values is None or len(values) - of_global < most_values):
             values += self._valuation.of_series(self._worklist.take(), stamp)
-        if not self._worklist.has_others:
+        if of_others and not self._worklist.has_others:
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values and not self.global_waits else None
         position = self._version_base + self.position

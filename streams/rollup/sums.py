@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
+from operator import sub
 from typing import Any, NamedTuple
 
-from streams.rollup.distribution import Classes, Names, Sizes, Sums, add_names, sizes_of
+from streams.rollup.distribution import Classes, Histogram, Keys, Names, Sums, add_names
 
 
 class WindowSums(NamedTuple):
@@ -32,23 +34,27 @@ class WindowSums(NamedTuple):
     def keys(self, measure: str) -> Iterable[str]:
         """Return the keys that a measure was ever counted under; one that was taken back to 0 is none."""
         total = self.total
-        return [key for key, name in self._names().get(measure, {}).items() if total.get(name, 0) > 0]
+        return [key for key, name in self._keys(measure).items() if total.get(name, 0) > 0]
 
     def keyed(self, measure: str, *, whole: bool) -> Mapping[str, int]:
         """Return a keyed measure by its keys: of the interval, or of everything until its end."""
-        names = self._names().get(measure, {})
+        names = self._keys(measure)
         if whole:
             total, tail = self.total, self.tail
             return {key: total.get(name, 0) - tail.get(name, 0) for key, name in names.items()}
         flow = self.flow
         return {key: flow[name] for key, name in names.items() if name in flow}
 
-    def sizes(self, measure: str, *, whole: bool) -> Sizes:
-        """Return the sizes of a measure that is a histogram, with how many there are of each."""
-        name = f"sizes {measure}"  # of one window a histogram is asked for in one way only
-        found: Sizes | None = self.memo.get(name)
+    def histogram(self, measure: str, *, whole: bool) -> Histogram:
+        """Return a measure that is a histogram: of the interval, or of everything until its end."""
+        name = f"histogram {measure}"  # of one window a histogram is asked for in one way only
+        found: Histogram | None = self.memo.get(name)
         if found is None:
-            found = self.memo[name] = sizes_of(self.keyed(measure, whole=whole))
+            names = self._keys(measure).by_size()
+            counts = map((self.total if whole else self.flow).get, names, repeat(0))
+            if whole:
+                counts = map(sub, counts, map(self.tail.get, names, repeat(0)))
+            found = self.memo[name] = Histogram.of(names, list(counts))
         return found
 
     def classes(self, by: tuple[str, ...], shares: tuple[int, int]) -> Classes:
@@ -59,6 +65,9 @@ class WindowSums(NamedTuple):
             levels = {measure: self.keyed(measure, whole=True) for measure in self._names()}
             found = self.memo[name] = Classes(levels, by, shares)
         return found
+
+    def _keys(self, measure: str) -> Keys:
+        return self._names().get(measure) or Keys()
 
     def _names(self) -> Names:
         names: Names | None = self.names if self.names is not None else self.memo.get("names")

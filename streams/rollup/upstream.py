@@ -46,7 +46,7 @@ def rollup_rules(settings: Settings) -> RollupRules:
         settings.time.clock,
         int(settings.time.out_of_orderness),
         int(settings.pipeline.stale_after),
-        int(settings.time.tick) // 2,  # their cells come once a tick: to wait for a tick as well would be one too many
+        int(settings.time.tick),
         int(settings.kpi.mean_lifetime) // 1000,
         settings.kpi.abc_shares,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from schemas.catalogue import Kpi
@@ -11,7 +11,7 @@ from schemas.currencies import exponent
 from schemas.formula import Factor, parse
 from schemas.windows import WINDOWS
 from streams.plan import Plan
-from streams.rollup.distribution import Classes, lowest, percentile
+from streams.rollup.distribution import Classes, lowest
 from streams.rollup.sums import WindowSums
 from streams.rollup.upstream import RollupRules
 
@@ -24,6 +24,7 @@ _MODES: Final = {"start": _START, "end": _LEVEL, "every": _EVERY, "variable": _V
 
 _Factors = tuple[tuple[int, str], ...]
 _Terms = tuple[tuple[int, _Factors], ...]
+_Summing = Callable[[WindowSums], int]
 
 
 class Computed(NamedTuple):
@@ -70,6 +71,8 @@ class WindowKpi:
         self.has_levels = any(mode in (_LEVEL, _START, _EVERY) for _, factors in terms for mode, _ in factors)
         self.is_of_flows = self._is_of_flows(terms)
         self.of_totals = frozenset(self._of_totals(terms)) if window != "all" else frozenset()
+        self._sum_of_numerator, self._sum_of_denominator = map(self._summing, (self._numerator, self._denominator))
+        self._sum_of_fallback, self._sum_of_needs = map(self._summing, (self._fallback, self._needs))
         self._evaluate = self._evaluation()
 
     def _is_of_flows(self, terms: _Terms) -> bool:
@@ -120,26 +123,26 @@ class WindowKpi:
         return self._ratio if self._denominator else self._simple
 
     def _simple(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
-        return self._amount(self._sum(self._numerator, sums))
+        return self._amount(self._sum_of_numerator(sums))
 
     def _ratio(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
-        terms = self._denominator
-        if self._fallback and not any(sums.total.get(name) for _, factors in terms for _, name in factors):
-            terms = self._fallback
-        denominator = self._sum(terms, sums)
-        if self._needs and self._sum(self._needs, sums) <= 0:
+        summing = self._sum_of_denominator
+        if self._fallback and not any(sums.total.get(name) for _, factors in self._denominator for _, name in factors):
+            summing = self._sum_of_fallback
+        denominator = summing(sums)
+        if self._needs and self._sum_of_needs(sums) <= 0:
             denominator = 0
-        return divide(self._sum(self._numerator, sums), denominator, self._scale)
+        return divide(self._sum_of_numerator(sums), denominator, self._scale)
 
     def _growth(self, sums: WindowSums, previous: WindowSums | None) -> Computed:
         if previous is None:
             return UNKNOWN
-        base = self._sum(self._numerator, previous)
-        return divide(self._sum(self._numerator, sums) - base, base)
+        base = self._sum_of_numerator(previous)
+        return divide(self._sum_of_numerator(sums) - base, base)
 
     def _percentile(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
-        sizes = sums.sizes(self._numerator[0][1][0][1], whole=self.window == "all")
-        return Computed(percentile(sizes, self.kpi.percentile or 50), None, None)
+        histogram = sums.histogram(self._numerator[0][1][0][1], whole=self.window == "all")
+        return Computed(histogram.percentile(self.kpi.percentile or 50), None, None)
 
     def _lowest(self, sums: WindowSums, _previous: WindowSums | None) -> Computed:
         over, under = (name for _, ((_, name),) in (*self._numerator, *self._denominator))
@@ -181,6 +184,16 @@ class WindowKpi:
         if measure.base_only:
             return ""
         return f"{plan.presence[name]}@all" if measure.per_window else plan.presence[name]
+
+    def _summing(self, terms: _Terms) -> _Summing:
+        """Return what computes the sum of some terms; most have one, and that is what was counted in the interval."""
+        match terms:
+            case ((1, ((mode, name),)),) if mode == _FLOW:
+                return lambda sums: sums.flow.get(name, 0)
+            case ((1, ((mode, name),)),) if mode == _LEVEL:
+                return lambda sums: sums.total.get(name, 0) - sums.tail.get(name, 0)
+            case _:
+                return partial(self._sum, terms)
 
     def _sum(self, terms: _Terms, sums: WindowSums) -> int:
         flow, tail, total = sums.flow, sums.tail, sums.total

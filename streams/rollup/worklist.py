@@ -10,7 +10,7 @@ from schemas.windows import WINDOWS
 
 EVERY_WINDOW: Final = range(len(WINDOWS))
 
-_RARER: Final = 8  # so every 4 s with the default tick, of which half is the interval: sooner than values are stale
+_RARER: Final = 4  # so every 4 s with the default tick: sooner than values are stale
 """How much rarer broken-down series are due while there is much to catch up with: what they would say is old anyway."""
 _MOVED_TURN: Final = 4
 

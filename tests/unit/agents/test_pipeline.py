@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, cast
 from unittest.mock import AsyncMock, Mock
 
@@ -186,14 +187,15 @@ def leads(fence: int, *dims: str) -> CellsMessage:
     return CellsMessage(0, fence, now_ms, 0, 0, None, dict.fromkeys(dims, updates))
 
 
-def under_way(*taken: CellsMessage) -> Pipeline:
+def under_way(*taken: CellsMessage, every_ms: int = 0) -> Pipeline:
     """A pipeline whose owners have published before: each takes a message, the first has the global series."""
     settings = settings_from({"kafka": {"partitions": 1}})
     plan = plan_of("leads_created", dimensions=("rep",))
     producer = cast(AIOKafkaProducer, SlowProducer())
     pipeline = Pipeline(settings, plan, producer, Outlet(settings, producer, celebrate), state_names(settings))
     for owner, message in enumerate(taken):
-        pipeline.rollups[owner] = Rollup(owner, plan, CALENDAR, rollup_rules(), has_global=owner == 0)
+        rules = msgspec.structs.replace(rollup_rules(), broken_down_every_ms=every_ms)
+        pipeline.rollups[owner] = Rollup(owner, plan, CALENDAR, rules, has_global=owner == 0)
         pipeline.rollups[owner].take(message, wall_ms())
         pipeline.publishing._begun.add(owner)
     return pipeline
@@ -237,6 +239,25 @@ async def test_the_global_series_waits_for_nobody_and_the_others_have_room_for_s
     publishing.took(1, [leads(4, reps[0])])
     assert not publishing.global_changed.is_set()
     assert publishing.changed.is_set()
+
+
+@pytest.mark.asyncio
+async def test_an_owner_that_has_nothing_due_is_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = under_way(leads(0, "rep=a"), leads(0, "rep=b"), every_ms=1_000)
+    began_ms = now_ms = wall_ms()
+    monkeypatch.setattr("agents.publishing.wall_ms", lambda: now_ms)
+
+    async def act() -> dict[int, int]:
+        return {each.owner: len(each.values) async for each in pipeline.publishing.publications(global_only=False)}
+
+    assert sorted(await act()) == [0, 1]
+    pipeline.rollups[1].take(leads(1, "rep=b"), wall_ms())
+    now_ms = began_ms + 999
+    assert await act() == {}
+    now_ms = began_ms + 1_000
+    found = await act()
+    assert found.keys() == {0, 1}, "once a tick all say that they are there"
+    assert found[1] > found[0]
 
 
 @pytest.mark.asyncio
@@ -332,6 +353,31 @@ def test_of_series_with_dimensions_something_is_said_once_a_tick_and_at_every_ch
     assert said() == {""}
     assert said() == {""}
     assert said(everything=True) == {"", "rep=r"}
+
+
+def test_partitions_say_everything_once_a_tick_each_at_a_moment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_from({"kafka": {"partitions": 4}, "time": {"tick": "1s"}})
+    pure = PurePipeline(settings, partitions=4)
+    emitter = Emitter(settings, "cells", cast(AIOKafkaProducer, SlowProducer()), Mock())
+    folds, now_ms, taken = dict(enumerate(pure.folds)), 1_700_000_000_000, list[int]()
+    monkeypatch.setattr("agents.emission.wall_ms", lambda: now_ms)
+    for fold in folds.values():
+        monkeypatch.setattr(fold, "take_changed", partial(_note_and_take, taken, fold.partition, fold.take_changed))
+    emitter.take(folds)
+    assert taken == [0, 1, 2, 3], "the first time all of them"
+    for second in range(3):
+        taken.clear()
+        for tenth in range(1, 11):
+            now_ms = 1_700_000_000_000 + 1_000 * second + 100 * tenth
+            before = len(taken)
+            emitter.take(folds)
+            assert len(taken) <= before + 1
+        assert sorted(taken) == [0, 1, 2, 3]
+
+
+def _note_and_take(taken: list[int], partition: int, take: Callable[[], Any]) -> Any:
+    taken.append(partition)
+    return take()
 
 
 def test_cells_and_values_are_the_same_whether_they_were_told_in_parts_or_not() -> None:
