@@ -170,11 +170,15 @@ class Rollup:
         self._worklist.release(wall_ms)
         values: list[Published] = []
         if self._worklist.has_global and not without_global:
+            self._windows.settle("")
             values += self._valuation.of_series(self._worklist.take_global(), stamp)
         of_global = len(values)
         while self._worklist.has_others and (most_values is None or len(values) - of_global < most_values):
+            self._windows.settle(self._worklist.next)
             values += self._valuation.of_series(self._worklist.take(), stamp)
         if of_others and not self._worklist.has_others:
+            if self._goals is not None:  # which are about any series
+                self._windows.settle_all()
             values += self._valuation.compared(now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values and not self.global_waits else None
         position = self._version_base + self.position
@@ -193,7 +197,7 @@ class Rollup:
     @property
     def global_waits(self) -> bool:
         """Whether something changed that the global series has not said yet."""
-        return self._windows.global_changed or self._worklist.has_global
+        return self._worklist.has_global
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether other series than the global one may have something to say: to look is dear for so little."""

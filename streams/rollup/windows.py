@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
@@ -45,15 +46,25 @@ class Windows:
     def note(self, dims: str) -> None:
         """Take note that a series changed."""
         self._changed[dims] = None
+        self._worklist.touch(dims)
 
-    @property
-    def global_changed(self) -> bool:
-        """Whether the global series changed since the last :meth:`advance`."""
-        return "" in self._changed
+    def settle(self, dims: str) -> None:
+        """Add to the windows of a series what changed: once, before it is valued, however often it did."""
+        dims = "" if dims == CLASSES else dims
+        if dims in self._changed:
+            del self._changed[dims]
+            self._note(dims, self._series[dims].settle(self._timeline))
+
+    def settle_all(self) -> None:
+        """Add what changed to the windows of all series."""
+        for dims in list(self._changed):
+            self.settle(dims)
 
     def advance(self, now_ms: int) -> None:
-        """Add what changed to the windows, then move them on."""
-        anew = self._settle(moving=self._timeline.moves_at(now_ms))
+        """Move the windows on, after what changed is added to them as they stand."""
+        if not self._timeline.moves_at(now_ms):
+            return
+        anew = self._settle_or_forget()
         moves = self._timeline.advance(now_ms)
         if not moves:
             return
@@ -87,25 +98,24 @@ class Windows:
                 series.drop_before(index, reached - RETENTION_MS[resolution])
         return reached
 
-    def _settle(self, *, moving: bool) -> set[str]:
-        """Add what changed to the windows as they stand; returns the series whose windows are to be summed anew."""
-        anew: set[str] = set()
-        for dims in self._changed:
-            series = self._series[dims]
-            if moving and series.is_mostly_new:
-                anew.add(dims)
-                changed = series.forget_changes()
-            else:
-                changed = series.settle(self._timeline)
-            for window, measures in changed.items():
-                self._note_changed(dims, window, measures)
-                if window == _ALL_TIME:
-                    # What stands at a window's end is a total: a change from before all windows changes it as well.
-                    of_totals = measures & self._valuation.of_totals
-                    for each in EVERY_WINDOW:
-                        self._note_changed(dims, each, of_totals)
-        self._changed = {}
+    def _settle_or_forget(self) -> set[str]:
+        """Settle all series, but those whose windows are cheaper to sum anew; returns these."""
+        anew = {dims for dims in self._changed if self._series[dims].is_mostly_new}
+        for dims in anew:
+            del self._changed[dims]
+            self._note(dims, self._series[dims].forget_changes())
+        self.settle_all()
         return anew
+
+    def _note(self, dims: str, changed: Mapping[int, set[str]]) -> None:
+        """Put on the worklist what changed of a series: measures by window."""
+        for window, measures in changed.items():
+            self._note_changed(dims, window, measures)
+            if window == _ALL_TIME:
+                # What stands at a window's end is a total: a change from before all windows changes it as well.
+                of_totals = measures & self._valuation.of_totals
+                for each in EVERY_WINDOW:
+                    self._note_changed(dims, each, of_totals)
 
     def _note_changed(self, dims: str, window: int, names: set[str]) -> None:
         if names:

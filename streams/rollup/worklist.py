@@ -48,14 +48,21 @@ class Worklist:
         self._moved: _Waiting = {}
         self._turn = 0
 
-    def change(self, dims: str, window: int, measures: Iterable[str]) -> None:
-        """Note that measures of a window changed by an event: such series come first."""
+    def touch(self, dims: str) -> Work:
+        """Note that a series changed by an event: such series come first. What changed is to be noted before its turn.
+
+        Returns:
+            Its work.
+        """
         if not dims:
-            work = self._global = self._global or Work(dims, {}, set())
-        else:
-            found = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims)
-            work = found or self._changed.setdefault(dims, self._moved.pop(dims, Work(dims, {}, set())))
-        known = work.windows.setdefault(window, set())
+            self._global = self._global or Work(dims, {}, set())
+            return self._global
+        found = self._due.get(dims) or self._due_moved.get(dims) or self._changed.get(dims)
+        return found or self._changed.setdefault(dims, self._moved.pop(dims, Work(dims, {}, set())))
+
+    def change(self, dims: str, window: int, measures: Iterable[str]) -> None:
+        """Note that measures of a window changed by an event."""
+        known = self.touch(dims).windows.setdefault(window, set())
         if known is not None:
             known.update(measures)
 
@@ -115,17 +122,24 @@ class Worklist:
         assert work is not None, "the global series is not due"
         return self._taken(work)
 
+    @property
+    def next(self) -> str:
+        """The series whose work :meth:`take` returns."""
+        return next(iter(self._next_due()))
+
     def take(self) -> Work:
         """Return the work of the next other series that is due, and forget it.
 
         What events changed comes before what time alone moved on, which has every fourth turn where there is more to
         do than is ever done.
         """
+        due = self._next_due()
         self._turn += 1
-        due = self._due or self._due_moved
-        if self._due_moved and not self._turn % _MOVED_TURN:
-            due = self._due_moved
         return self._taken(due.pop(next(iter(due))))
+
+    def _next_due(self) -> _Waiting:
+        has_turn = self._due_moved and not (self._turn + 1) % _MOVED_TURN
+        return self._due_moved if has_turn or not self._due else self._due
 
     def _taken(self, work: Work) -> Work:
         if self._quality != "live":

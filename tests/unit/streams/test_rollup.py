@@ -124,6 +124,21 @@ def test_the_global_series_never_waits_for_others() -> None:
     assert rollup.has_more, "the others have room another time"
 
 
+def test_a_series_that_waits_for_its_turn_is_said_with_all_that_came_meanwhile() -> None:
+    rollup = new_rollup()
+    for n in range(5):
+        rollup.take(message(1, n, dims=f"rep={n}"), NOW)
+    assert values(rollup, most_values=1)
+    rollup.take(message(7, 9, dims="rep=4"), NOW)
+    rollup.take(message(8, 10, dims="rep=4", partition=1), NOW)
+    found: dict[str, Any] = {}
+    while rollup.has_more:
+        found |= values(rollup, most_values=1)
+    last = found["leads_created|all|rep=4"]
+    assert (last.value, last.revision) == (15, 21)
+    assert values(rollup) == {}, "all of it was said"
+
+
 def test_what_is_said_of_the_global_series_alone_is_no_look_at_the_others() -> None:
     rules = msgspec.structs.replace(rollup_rules("USD", 1, "wall"), broken_down_every_ms=1_000)
     rollup = Rollup(0, PLAN, CALENDAR, rules, has_global=True)
