@@ -201,7 +201,7 @@ class Rollup:
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether other series than the global one may have something to say: to look is dear for so little."""
-        return self.has_more or not 0 <= wall_ms - self._looked_ms < self._every_ms  # a clock may be set back
+        return self.has_more or not 0 <= wall_ms - self._looked_ms < self._every_ms / 2  # a clock may be set back
 
     @property
     def has_more(self) -> bool:

@@ -34,10 +34,14 @@ class Worklist:
 
     The global series is due at once; what is broken down waits for :meth:`release`, so that a series that changes with
     every event is not published with every event.
+
+    Args:
+        every_ms: Least time between two values of a series that is broken down.
     """
 
     def __init__(self, every_ms: int) -> None:
         self._every_ms = every_ms
+        self._let_go_ms: dict[str, int] = {}
         self._released_ms = 0
         self._quality: Quality = "partial"
         self._not_live: dict[str, set[int]] = {}
@@ -97,14 +101,16 @@ class Worklist:
             self._not_live = {}
 
     def release(self, wall_ms: int) -> None:
-        """Let all that waits be due once in a while: at once when that was long ago, and as soon as it is live."""
+        """Let be due what waited for long enough; it is looked for twice in that time, and as soon as it is live."""
         every_ms = self._every_ms * _RARER if self._quality == "catching_up" else self._every_ms
-        if 0 <= wall_ms - self._released_ms < every_ms:
+        if 0 <= wall_ms - self._released_ms < every_ms / 2:
             return
         self._released_ms = wall_ms
-        self._due.update(self._changed)
+        for dims in [dims for dims in self._changed if not 0 <= wall_ms - self._let_go_ms.get(dims, 0) < every_ms]:
+            self._due[dims] = self._changed.pop(dims)
+            self._let_go_ms[dims] = wall_ms
         self._due_moved.update(self._moved)
-        self._changed, self._moved = {}, {}
+        self._moved = {}
 
     @property
     def has_global(self) -> bool:

@@ -145,14 +145,30 @@ def test_what_is_said_of_the_global_series_alone_is_no_look_at_the_others() -> N
     assert rollup.is_due(NOW), "it was never looked at"
     rollup.take(message(1, 0), NOW)
     values(rollup, NOW)
-    assert [rollup.is_due(NOW + late_ms) for late_ms in (0, 999, 1_000, -1)] == [False, False, True, True]
+    assert [rollup.is_due(NOW + late_ms) for late_ms in (0, 499, 500, -1)] == [False, False, True, True]
     rollup.take(message(2, 1), NOW)
     assert "leads_created|all|" in values(rollup, NOW + 1_000, most_values=0)
     assert rollup.is_due(NOW + 1_000)
     rollup.take(message(1, 2, dims="rep=r"), NOW)
-    values(rollup, NOW + 1_000, most_values=0)
+    values(rollup, NOW + 1_500, most_values=0)
     assert rollup.has_more, "what came with it is let go by the same clock"
-    assert rollup.is_due(NOW + 1_001)
+    assert rollup.is_due(NOW + 1_501)
+
+
+def test_a_series_is_said_soon_when_it_was_quiet_and_once_in_a_while_when_it_is_not() -> None:
+    rules = msgspec.structs.replace(rollup_rules("USD", 1, "wall"), broken_down_every_ms=1_000)
+    rollup = Rollup(0, PLAN, CALENDAR, rules, has_global=True)
+    said: dict[str, list[int]] = {"rep=busy": [], "rep=quiet": []}
+    for fence, late_ms in enumerate(range(0, 6_000, 100)):
+        wall_ms = NOW + late_ms
+        rollup.take(message(fence + 1, fence, wall_ms - MINUTE_MS, dims="rep=busy"), wall_ms)
+        if late_ms == 2_600:
+            rollup.take(message(fence + 1, fence, wall_ms - MINUTE_MS, dims="rep=quiet"), wall_ms)
+        found = values(rollup, wall_ms)
+        for dims, at_ms in said.items():
+            if f"leads_created|all|{dims}" in found:
+                at_ms.append(late_ms)
+    assert said == {"rep=busy": [0, 1_000, 2_000, 3_000, 4_000, 5_000], "rep=quiet": [3_000]}
 
 
 def test_broken_down_series_are_said_more_rarely_while_behind_and_at_once_when_live() -> None:
