@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import sys
 from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -38,8 +37,6 @@ from streams.plan import Plan, plan_of, plan_over
 from streams.redis_view import RedisSink
 
 _LOG: Final = logging.getLogger(__name__)
-_SWITCH_S: Final = 0.001
-"""Faust's consumer has a thread of its own, which waits up to so long for this one at every step of a fetch."""
 _EMIT_SHARE: Final = 0.15
 _GLOBAL_SHARE: Final = 0.15
 _PUBLISH_SHARE: Final = 0.2
@@ -97,7 +94,6 @@ class Worker:
         # Nearly all that lives long are accounts and cells, which are no cycles: to look for some there was nearly a
         # tenth of the work of catching up, and a third of a second in one go.
         gc.set_threshold(100_000, 100, 50)
-        sys.setswitchinterval(_SWITCH_S)
         routes = worker_routes(self, self.settings.http.token)
         self._runner, self.url = await serve(self.settings, routes, self._extra_routes)
         await self._begin()
