@@ -264,6 +264,8 @@ class Pipeline:
             return
         checkpoints: dict[int, Checkpoint] = {}
         for partition, fold in due.items():
+            if self.failure is not None:  # meanwhile, and what failed may be folded by half
+                return
             if self.folds.get(partition) is not fold:  # it was handed over meanwhile
                 continue
             # Taken at one moment: what is checkpointed is what has been emitted.
@@ -281,11 +283,13 @@ class Pipeline:
 
     async def _checkpoint_rollups(self) -> None:
         topic = self._changelogs["rollup"]
-        due = (owner for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved)
+        due = {owner: rollup for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved}
         written = {}
-        for owner in list(due):
-            if owner in self.rollups:  # else it was handed over meanwhile
-                written[owner] = self.rollups[owner].checkpoint()
+        for owner, rollup in due.items():
+            if self.failure is not None:
+                return
+            if self.rollups.get(owner) is rollup:
+                written[owner] = rollup.checkpoint()
                 await asyncio.sleep(0)
         await self.outlet.flush()  # what is told of these messages, before they are acknowledged
         await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))

@@ -83,7 +83,6 @@ class Rollup:
         self._upstream = Upstream(rules)
         self._cells = RollupCells()
         self._worklist = Worklist(rules.broken_down_every_ms)
-        self._every_ms = rules.broken_down_every_ms
         self._looked_ms = 0
         self._windows = Windows(self.series, timeline, self._worklist, self._valuation)
         if has_global:
@@ -201,7 +200,8 @@ class Rollup:
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether other series than the global one may have something to say: to look is dear for so little."""
-        return self.has_more or not 0 <= wall_ms - self._looked_ms < self._every_ms / 2  # a clock may be set back
+        since_ms = wall_ms - self._looked_ms
+        return self.has_more or not 0 <= since_ms < self._worklist.look_every_ms  # a clock may be set back
 
     @property
     def has_more(self) -> bool:

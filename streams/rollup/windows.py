@@ -53,7 +53,7 @@ class Windows:
         dims = "" if dims == CLASSES else dims
         if dims in self._changed:
             del self._changed[dims]
-            self._note(dims, self._series[dims].settle(self._timeline))
+            self._list(dims, self._series[dims].settle(self._timeline))
 
     def settle_all(self) -> None:
         """Add what changed to the windows of all series."""
@@ -103,11 +103,11 @@ class Windows:
         anew = {dims for dims in self._changed if self._series[dims].is_mostly_new}
         for dims in anew:
             del self._changed[dims]
-            self._note(dims, self._series[dims].forget_changes())
+            self._list(dims, self._series[dims].forget_changes())
         self.settle_all()
         return anew
 
-    def _note(self, dims: str, changed: Mapping[int, set[str]]) -> None:
+    def _list(self, dims: str, changed: Mapping[int, set[str]]) -> None:
         """Put on the worklist what changed of a series: measures by window."""
         for window, measures in changed.items():
             self._note_changed(dims, window, measures)

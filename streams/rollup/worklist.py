@@ -37,9 +37,13 @@ class Worklist:
 
     Args:
         every_ms: Least time between two values of a series that is broken down.
+
+    Attributes:
+        look_every_ms: How long to wait at most before looking for what is due.
     """
 
     def __init__(self, every_ms: int) -> None:
+        self.look_every_ms = every_ms / 2
         self._every_ms = every_ms
         self._let_go_ms: dict[str, int] = {}
         self._released_ms = 0
@@ -102,10 +106,10 @@ class Worklist:
 
     def release(self, wall_ms: int) -> None:
         """Let be due what waited for long enough; it is looked for twice in that time, and as soon as it is live."""
-        every_ms = self._every_ms * _RARER if self._quality == "catching_up" else self._every_ms
-        if 0 <= wall_ms - self._released_ms < every_ms / 2:
+        rarer = _RARER if self._quality == "catching_up" else 1
+        if 0 <= wall_ms - self._released_ms < self.look_every_ms * rarer:
             return
-        self._released_ms = wall_ms
+        self._released_ms, every_ms = wall_ms, self._every_ms * rarer
         for dims in [dims for dims in self._changed if not 0 <= wall_ms - self._let_go_ms.get(dims, 0) < every_ms]:
             self._due[dims] = self._changed.pop(dims)
             self._let_go_ms[dims] = wall_ms

@@ -166,6 +166,43 @@ async def test_what_failed_by_half_is_neither_told_nor_checkpointed() -> None:
     assert pipeline.publishing.revoked, "an assignment lets nothing out either"
 
 
+@pytest.mark.asyncio
+async def test_what_fails_while_folds_are_checkpointed_is_not_made_durable() -> None:
+    slow = SlowProducer()
+    pipeline = with_one_call(slow)
+    other = pipeline.folds[1] = PurePipeline(settings_from({}), partitions=1).new_fold(1)
+    other.fence = 0
+    checkpoint = asyncio.ensure_future(pipeline.checkpoint())
+
+    async def waits() -> bool:
+        return slow.asked == 1
+
+    await until(waits)
+    pipeline.fail(ValueError("a fault inside the fold of the other"))
+    slow.free.set()
+    await checkpoint
+    assert slow.asked == 1, "the other is not even told"
+    pipeline._frames[0][0][1].ack.assert_not_called()
+
+
+@pytest.mark.asyncio
+async def test_what_fails_while_rollups_are_checkpointed_is_not_made_durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = under_way(leads(0, ""), leads(0, "rep=r"))
+    first, second = pipeline.rollups.values()
+    pipeline._messages = {0: deque([(0, Mock())]), 1: deque([(0, Mock())])}
+    take, never = first.checkpoint, Mock()
+
+    def take_and_fail() -> Any:
+        asyncio.get_running_loop().call_soon(pipeline.fail, ValueError("a fault inside the other"))
+        return take()
+
+    monkeypatch.setattr(first, "checkpoint", take_and_fail)
+    monkeypatch.setattr(second, "checkpoint", never)
+    await pipeline.checkpoint()
+    never.assert_not_called()
+    assert [messages[0][1].ack.called for messages in pipeline._messages.values()] == [False, False]
+
+
 def test_frames_that_nobody_commits_are_not_remembered() -> None:
     pure = PurePipeline(settings_from({"kafka": {"partitions": 1}}), partitions=1, frame_events=1)
     pure.send([_call(0), _call(1)])
