@@ -94,6 +94,11 @@ async def every(interval_s: float, act: Callable[[], Awaitable[None]], behind: B
         await act()
 
 
+async def let_others() -> None:
+    """Let everything else that waits have its turn, in the middle of what would hold it up in one go."""
+    await asyncio.sleep(0)
+
+
 async def _while(behind: Behind, until_s: float) -> None:
     """Wait until a moment, but no longer than there is much to catch up with."""
     while behind() and time.monotonic() < until_s:  # noqa: ASYNC110  nobody sets an event: it is said by what comes in

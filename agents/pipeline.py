@@ -16,12 +16,14 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from faust.types import TP
 
-from agents.changelogs import ChangelogWriter
+from agents.cadence import let_others
+from agents.changelogs import ChangelogWriter, Record
 from agents.emission import Emitter
 from agents.generations import StateNames
 from agents.kafka import AIOKafkaProducer
@@ -40,6 +42,9 @@ from streams.rollup.owner import Rollup
 _LOG: Final = logging.getLogger(__name__)
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
+
+_PACKED_AT_ONCE: Final = 200
+"""Records of a rollup that are packed in one act: some 2 ms, in which nothing else has its turn."""
 
 Unacknowledged = deque[tuple[int, Any]]
 """Offset and Faust event of messages that are taken but not durable yet, in order."""
@@ -272,7 +277,7 @@ class Pipeline:
             emission = self._emitter.take({partition: fold}, everything=True)
             checkpoints[partition] = fold.checkpoint()
             await self._emitter.send(emission)
-            await asyncio.sleep(0)  # all of them in one go would hold up everything else
+            await let_others()
         await self._emitter.acknowledged()
         for step, table in enumerate(FOLD_TABLES):
             records = [(partition, checkpoint.steps[step]) for partition, checkpoint in checkpoints.items()]
@@ -284,13 +289,18 @@ class Pipeline:
     async def _checkpoint_rollups(self) -> None:
         topic = self._changelogs["rollup"]
         due = {owner: rollup for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved}
-        written = {}
+        written: dict[int, tuple[int, list[Record], Record]] = {}
         for owner, rollup in due.items():
-            if self.failure is not None:
-                return
-            if self.rollups.get(owner) is rollup:
-                written[owner] = rollup.checkpoint()
-                await asyncio.sleep(0)
+            if self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
+                continue
+            position, records, marker = rollup.checkpoint()
+            packed: list[Record] = []
+            while some := list(islice(records, _PACKED_AT_ONCE)):
+                packed += some
+                await let_others()
+                if self.failure is not None:
+                    return
+            written[owner] = position, packed, marker
         await self.outlet.flush()  # what is told of these messages, before they are acknowledged
         await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))
         await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))

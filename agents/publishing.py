@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from agents.cadence import let_others
 from schemas.wire import CellsMessage
 from streams.clock import wall_ms
 from streams.history import History
@@ -180,7 +181,7 @@ class Publishing:
         """
         values = {value.key: value for value in publication.values}
         while rollup.has_more and not self.revoked:
-            await asyncio.sleep(0)
+            await let_others()
             more = rollup.publication(now_ms, most_values=_MOST_BEHIND)
             if more is not None:
                 publication = more

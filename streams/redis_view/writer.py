@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 from schemas.settings import Redis
+from schemas.windows import WINDOWS
 from streams.redis_view.commands import CHUNK, Write, build
 from streams.redis_view.keys import PointKey, SeriesKey, split_key
 from streams.redis_view.snapshot import Entry, Head, OwnerSnapshot, Pending
@@ -163,7 +164,7 @@ class OwnerWriter:
         if recent and abs(head.clock_ms - self._recent_clock_ms) < _RECENT_EVERY_CLOCK_MS:
             return ()
         self._recent_s, self._recent_clock_ms = now_s, head.clock_ms
-        return tuple(series for series in map(split_key, self.snapshot.values.entries) if not series.dims)
+        return tuple(split_key(key) for key in self.snapshot.values.entries if key.endswith("|"))
 
 
 def _chunks(values: Iterable[str], points: Iterable[PointKey]) -> list[_Chunk]:
@@ -177,11 +178,16 @@ def _chunks(values: Iterable[str], points: Iterable[PointKey]) -> list[_Chunk]:
 
 
 def _one_a_hash(snapshot: OwnerSnapshot) -> _Probes:
-    values = {series.window: series for series in map(split_key, snapshot.values.entries)}
+    values: dict[str, str] = {}
+    for key in snapshot.values.entries:
+        values.setdefault(key.split("|", 2)[1], key)
+        if len(values) == len(WINDOWS):  # long before the last entry
+            break
     points = {(point.kpi, point.step): point for point in snapshot.points.entries}
-    return _Probes(tuple(values.values()), tuple(points.values()))
+    return _Probes(tuple(map(split_key, values.values())), tuple(points.values()))
 
 
 def _one_a_ranking(entries: Iterable[tuple[str, Entry]]) -> tuple[SeriesKey, ...]:
-    scored = (split_key(key) for key, entry in entries if entry.score is not None)
-    return tuple({series.ranking: series for series in scored if series.ranking is not None}.values())
+    """Return one series of each ranking: of those that have one dimension, and are known."""
+    found = {key.partition("=")[0]: key for key, entry in entries if entry.score is not None and "," not in key}
+    return tuple(series for series in map(split_key, found.values()) if series.ranking is not None)

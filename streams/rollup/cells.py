@@ -49,14 +49,14 @@ class RollupCells:
     def __init__(self) -> None:
         self._records: dict[bytes, bytes] = {}
         self._open: dict[BlockKey, Block] = {}
-        self._unsaved: set[BlockKey] = set()
+        self._unsaved: dict[BlockKey, None] = {}
 
     def restore(self, records: Mapping[bytes, bytes], repair: Iterable[bytes]) -> Iterator[tuple[BlockKey, Block]]:
         """Take the changelog's records; yields every block, which is the caller's."""
         self._records = dict(records)
         for key, record in records.items():
             yield BlockKey.parse(key), _decoder.decode(body_of(record))
-        self._unsaved.update(map(BlockKey.parse, repair))
+        self._unsaved.update(dict.fromkeys(map(BlockKey.parse, repair)))
 
     def take(self, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Change]:
         """Take what changed of the cells of one dimension key; returns by how much those that are new grew."""
@@ -70,7 +70,7 @@ class RollupCells:
                 in_block = (resolution, block_start)
                 key = BlockKey(partition, dims, resolution, block_start)
                 block = self._opened(key)
-                self._unsaved.add(key)
+                self._unsaved[key] = None
             known = block.get(start_ms)
             if known is None:
                 delta = sums = _sums(resolution, {}, update)
@@ -95,24 +95,25 @@ class RollupCells:
         """Whether there is anything to write, after a recovery also without a new message."""
         return bool(self._unsaved)
 
-    def take_unsaved(self, position: int) -> list[tuple[bytes, bytes | None]]:
-        """Return the changelog records of what changed since the last time; None for dropped blocks.
+    def take_unsaved(self) -> list[BlockKey]:
+        """Return which blocks changed since the last time; each is to be packed before this is called again."""
+        unsaved, self._unsaved = list(self._unsaved), {}
+        self._open = {key: self._open[key] for key in unsaved if key in self._open}
+        return unsaved
+
+    def pack(self, key: BlockKey, position: int) -> tuple[bytes, bytes | None]:
+        """Return the changelog record of a block as it is at a position; None for a dropped block.
 
         A restored block may be ahead of the position; its record never gets a lower fence than it had.
         """
-        unsaved, self._unsaved = sorted(self._unsaved), set()
-        written: list[tuple[bytes, bytes | None]] = []
-        for key in unsaved:
-            encoded, block = key.encode(), self._open.get(key)
-            before = self._records.get(encoded)
-            fence = max(position, fence_of(before)) if before is not None else position
-            if block is not None:
-                self._records[encoded] = pack(fence, block)
-            elif before is not None:
-                self._records[encoded] = pack(fence, msgspec.Raw(body_of(before)))
-            written.append((encoded, self._records.get(encoded)))
-        self._open = {key: self._open[key] for key in unsaved if key in self._open}
-        return written
+        encoded, block = key.encode(), self._open.get(key)
+        before = self._records.get(encoded)
+        fence = max(position, fence_of(before)) if before is not None else position
+        if block is not None:
+            self._records[encoded] = pack(fence, block)
+        elif before is not None:
+            self._records[encoded] = pack(fence, msgspec.Raw(body_of(before)))
+        return encoded, self._records.get(encoded)
 
     def drop_expired(self, reached_ms: int) -> None:
         """Forget blocks that lie wholly beyond their retention behind the windows."""
@@ -121,7 +122,7 @@ class RollupCells:
             if resolution != "all" and key.start_ms + BLOCK_MS[key.resolution] + RETENTION_MS[resolution] <= reached_ms:
                 self._records.pop(key.encode(), None)
                 self._open.pop(key, None)
-                self._unsaved.add(key)
+                self._unsaved[key] = None
 
 
 def _difference(known: Mapping[str, int], update: CellUpdate) -> dict[str, int]:

@@ -6,9 +6,9 @@ replay, a duplicate or an old owner's message changes nothing. The state is a fu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.errors import StateError
 from schemas.generations import VERSIONS
@@ -36,9 +36,24 @@ from streams.rollup.worklist import Worklist
 from streams.time import Calendar, iso
 from streams.worktime import WorkTime
 
-__all__ = ["MARKER_KEY", "Rollup", "RollupRules"]
+__all__ = ["MARKER_KEY", "Rollup", "RollupCheckpoint", "RollupRules"]
 
 _ALL: Final = RESOLUTIONS.index("all")
+
+
+class RollupCheckpoint(NamedTuple):
+    """What makes a rollup's state durable.
+
+    Args:
+        position: Up to which messages are in it.
+        records: Of the changelog, packed one by one as they are taken. What is taken in meanwhile may be in them, with
+            a fence that says so: to take it once more changes nothing.
+        marker: The record to write after all of them.
+    """
+
+    position: int
+    records: Iterator[tuple[bytes, bytes | None]]
+    marker: tuple[bytes, bytes]
 
 
 class Rollup:
@@ -213,17 +228,16 @@ class Rollup:
         """Whether a checkpoint would write more than its marker."""
         return self._cells.unsaved
 
-    def checkpoint(self) -> tuple[int, list[tuple[bytes, bytes | None]], tuple[bytes, bytes]]:
-        """Return the position, the changelog records of what changed, and the marker to write after them."""
+    def checkpoint(self) -> RollupCheckpoint:
+        """Return what makes the state of now durable."""
         passed_ms = self._windows.drop_expired()
         if passed_ms is not None:
             self._cells.drop_expired(passed_ms)
         marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restater.told)
-        records = self._cells.take_unsaved(self.position)
         goals = self._goals.unsaved() if self._goals is not None else None
-        if goals is not None:
-            records.append((GOALS_KEY, pack(self.position, goals)))
-        return self.position, records, (MARKER_KEY, pack(self.position, marker))
+        of_goals = [(GOALS_KEY, pack(self.position, goals))] if goals is not None else []
+        of_cells = (self._cells.pack(key, self.position) for key in self._cells.take_unsaved())
+        return RollupCheckpoint(self.position, chain(of_goals, of_cells), (MARKER_KEY, pack(self.position, marker)))
 
     def history(self, wall_ms: int) -> History | None:
         """Return what changed of the trends since the last time; None before there is anything to say."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -21,7 +21,7 @@ from streams.fold.cells import Block, CellStore, Slices
 from streams.fold.partition import Checkpoint, PartitionFold, Recovered
 from streams.intake.router import Router, _Source
 from streams.rollup.cells import BlockKey, RollupCells
-from streams.rollup.owner import Rollup
+from streams.rollup.owner import Rollup, RollupCheckpoint
 from streams.rollup.series import Series
 from tests.model.broker import Partition
 
@@ -232,11 +232,31 @@ def version_of(derive: Callable[[Series], int]) -> Break:
 def rollups_marker_comes_first(patch: Patch) -> None:
     checkpoint = Rollup.checkpoint
 
-    def reversed_order(self: Rollup) -> tuple[int, list[Record], Any]:
+    def reversed_order(self: Rollup) -> RollupCheckpoint:
         position, records, marker = checkpoint(self)
-        return position, [marker, *records[:-1]], records[-1] if records else marker
+        *others, last = (marker, *records)
+        return RollupCheckpoint(position, iter(others), cast("tuple[bytes, bytes]", last))
 
     patch.setattr(Rollup, "checkpoint", reversed_order)
+
+
+def what_changes_meanwhile_counts_as_packed(patch: Patch) -> None:
+    take, pack = RollupCells.take_unsaved, RollupCells.pack
+    left: dict[RollupCells, int] = {}
+
+    def taking(self: RollupCells) -> list[BlockKey]:
+        keys = take(self)
+        left[self] = len(keys)
+        return keys
+
+    def packing(self: RollupCells, key: BlockKey, position: int) -> Record:
+        left[self] -= 1
+        if not left[self]:
+            self._unsaved.clear()
+        return pack(self, key, position)
+
+    patch.setattr(RollupCells, "take_unsaved", taking)
+    patch.setattr(RollupCells, "pack", packing)
 
 
 def compacts_at_once(patch: Patch) -> None:

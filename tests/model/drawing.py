@@ -27,6 +27,8 @@ of_both = st.tuples(many, many)
 of_all_sources = st.tuples(many, many, many)
 steps = st.integers(0, 7)
 """A checkpoint takes that many, from its emission to the rollup's marker."""
+meanwhile = st.integers(0, 2)
+"""Messages of either topic that come whenever a checkpoint lets others."""
 turns = st.integers(0, 2)
 """Of the records of one send: which comes first."""
 jumps = st.sampled_from((-3, -2, -2, -1, 1, 2))

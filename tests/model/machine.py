@@ -136,11 +136,13 @@ class Schedules(RuleBasedStateMachine):
         worker.emit()
         self.world.let_write(worker, steps)
 
-    @rule(who=d.who, frames=d.of_both, steps=d.steps, records=d.few, turn=d.turns)
-    def worker_checkpoints(self, who: int, frames: Sequence[int], steps: int, records: int = 0, turn: int = 0) -> None:
+    @rule(who=d.who, frames=d.of_both, steps=d.steps, records=d.few, turn=d.turns, meanwhile=d.meanwhile)
+    def worker_checkpoints(
+        self, who: int, frames: Sequence[int], steps: int, records: int = 0, turn: int = 0, meanwhile: int = 0
+    ) -> None:
         self.worker_folds(who, frames)
         worker = self._worker(who)
-        worker.checkpoint()
+        worker.checkpoint(meanwhile)
         self.world.let_write(worker, steps, records, turn=turn)
 
     @precondition(_worker_sends)

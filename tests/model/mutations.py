@@ -48,6 +48,7 @@ MUTATIONS: Final = (
     Mutation("the rollup takes what came last", 2, b.rollup_takes_what_came_last),
     Mutation("the rollup forgets what became empty", 2, b.rollup_forgets_what_became_empty),
     Mutation("the rollup's marker is written before its cells", 3, b.rollups_marker_comes_first),
+    Mutation("what changes while a rollup is packed counts as packed", 3, b.what_changes_meanwhile_counts_as_packed),
     Mutation("the rollup publishes before it has read to the end", 2, b.publishes_at_once),
     Mutation(
         "versions are the highest fence", 2, b.version_of(lambda series: max(series.revisions.values(), default=0))

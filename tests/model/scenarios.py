@@ -77,6 +77,17 @@ def rollup_is_lost_in_its_checkpoint(run: Schedules) -> None:
     run.worker_is_lost_in_a_checkpoint([_won("f")], ALL, steps=6, records=0, turn=0, emits=True, dies=True)
 
 
+def rollup_takes_messages_while_it_is_packed(run: Schedules) -> None:
+    for account in "afafafafaf":
+        _take_in(run, _won(account))
+        run.worker_folds(0, ALL)
+        run.worker_emits(0, 2)
+    run.worker_takes_cells(0, 1)
+    run.worker_checkpoints(0, (0, 0), 7, meanwhile=1)
+    run.worker_checkpoints(0, (0, 0), 7)
+    run.worker_crashes_or_pauses(0, 0)
+
+
 def event_is_sent_twice_and_something_else_is_sent(run: Schedules) -> None:
     run.all_goes_well([(SOURCES[2], "call.completed", "a", 50, None)], compacts=False)
     run.all_goes_well([(SOURCES[1], AGAIN, "a", 1, None), (SOURCES[2], BAD, "a", 0, None)], compacts=False)
@@ -146,6 +157,7 @@ SCENARIOS: Final[tuple[Callable[[Schedules], None], ...]] = (
     cells_and_accounts_are_written_in_part,
     emission_is_held_back,
     rollup_is_lost_in_its_checkpoint,
+    rollup_takes_messages_while_it_is_packed,
     event_is_sent_twice_and_something_else_is_sent,
     client_goes_back_before_a_checkpoint,
     client_jumps_ahead,

@@ -66,6 +66,7 @@ class WorkerProcess:
         self._loop = loop
         self._acknowledged = acknowledged
         self._positions: dict[TP, int] = {}
+        self._meanwhile = 0
         self._checkpoint: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -111,12 +112,20 @@ class WorkerProcess:
         """Whether a checkpoint waits for acknowledgements."""
         return self._checkpoint is not None and not self._checkpoint.done()
 
-    def checkpoint(self) -> None:
-        """Begin a checkpoint, unless one is under way."""
+    def checkpoint(self, meanwhile: int = 0) -> None:
+        """Begin a checkpoint, unless one is under way; whenever it lets others, some messages of either topic come."""
         if not self.is_checkpointing:
+            self._meanwhile = meanwhile
             self._checkpoint = self._loop.create_task(self._checkpoint_and_note())
             self._tasks.append(self._checkpoint)
             self._loop.settle()
+
+    def lets_others(self, task: asyncio.Task[Any] | None) -> None:
+        """Do what others do while a checkpoint lets them, if it is that of this worker."""
+        if task is self._checkpoint:
+            for partition in self.owned:
+                self.fold(partition, self._meanwhile)
+                self.take_cells(partition, self._meanwhile)
 
     async def _checkpoint_and_note(self) -> None:
         """Checkpoint; what was found at the recovery and had to be repaired is repaired then, and may be compacted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ class World:
         self.seen: dict[str, tuple[tuple[str, int], Said]] = {}
         self.doors = Doors(self.broker, self.clock, SOURCES, self._committed)
         self.doors.open(patch)
+        patch.setattr("agents.pipeline.let_others", self._let_others)
+        patch.setattr("agents.pipeline._PACKED_AT_ONCE", 1)
         MADE.hand_out(patch)
         self.intakes: list[IntakeProcess] = [self._new_intake()]
         self.workers: list[WorkerProcess] = [self.new_worker(set(range(PARTITIONS)))]
@@ -123,6 +126,10 @@ class World:
             self.seen[published.key] = (version, content)
 
     # Who runs
+
+    async def _let_others(self) -> None:
+        for worker in self.workers:
+            worker.lets_others(asyncio.current_task())
 
     def replace_intake(self, survivors: set[int] | None) -> None:
         """Let another intake take over; the former one is dead, or paused when ``survivors`` is None."""

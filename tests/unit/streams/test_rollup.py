@@ -10,7 +10,7 @@ import pytest
 from schemas.errors import StateError
 from schemas.kpi import Quality
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
-from schemas.wire import STATE_VERSION, CellsMessage, CellUpdate, pack
+from schemas.wire import STATE_VERSION, CellsMessage, CellUpdate, fence_of, pack
 from streams.rollup.cells import BlockKey, RollupCells
 from streams.rollup.owner import MARKER_KEY, Rollup
 from streams.rollup.series import Change
@@ -331,22 +331,45 @@ def test_cells_that_no_window_reaches_are_dropped_from_the_changelog_only_behind
     assert values(rollup, NOW + 10 * DAY_MS + HOUR_MS)["leads_created|30d|"].value == 2
 
 
+def packed(cells: RollupCells, position: int) -> list[tuple[bytes, bytes | None]]:
+    return [cells.pack(key, position) for key in cells.take_unsaved()]
+
+
+def test_what_is_taken_in_while_a_checkpoint_is_packed_is_in_it_and_counts_once_when_it_comes_again() -> None:
+    rollup = new_rollup("event")
+    rollup.take(message(1, 4), NOW)
+    rollup.take(message(1, 5, dims="rep=r"), NOW)
+    rollup.position = 17
+    position, records, marker = rollup.checkpoint()
+    stored = [next(records)]
+    rollup.take(message(3, 6, dims="rep=r"), NOW)
+    rollup.position = 18
+    stored += records
+    assert position == 17
+    assert {fence_of(value) for _, value in stored if value is not None} == {17, 18}
+    again = new_rollup("event")
+    again.recover({key: value for key, value in (*stored, marker) if value is not None}, [], 0)
+    assert again.position == 17
+    again.take(message(3, 6, dims="rep=r"), NOW)
+    assert values(again)["leads_created|all|rep=r"].value == 3
+
+
 def test_a_block_ahead_of_the_position_is_repaired_with_the_fence_it_had() -> None:
     #  changelog   block at 30 . block at 25 (an old owner's) . repaired at 22, but it holds what 30 did
     key = BlockKey(0, "", 4, 0).encode()
     cells = RollupCells()
     list(cells.restore({key: pack(30, {0: (7, {"leads_created": 1})})}, [key]))
-    assert cells.take_unsaved(22) == [(key, pack(30, {0: (7, {"leads_created": 1})}))]
+    assert packed(cells, 22) == [(key, pack(30, {0: (7, {"leads_created": 1})}))]
 
 
 def test_a_cell_of_a_block_that_was_quiet_for_some_checkpoints_grows_by_the_difference() -> None:
     cells, day = RollupCells(), RESOLUTIONS.index("1d")
     cells.take(0, "", [CellUpdate(day, 0, 5, {"won_deals": 3, "won_amount": 7}, whole=True)])
     for position in range(3):
-        cells.take_unsaved(position)
+        packed(cells, position)
     assert cells.take(0, "", [CellUpdate(day, 0, 5, {"won_deals": 9})]) == [], "it is known already"
     assert cells.take(0, "", [CellUpdate(day, 0, 6, {"won_deals": 4})]) == [Change(day, 0, {"won_deals": 1}, 6)]
-    ((_, written),) = cells.take_unsaved(4)
+    ((_, written),) = packed(cells, 4)
     assert written == pack(4, {0: (6, {"won_deals": 4, "won_amount": 7})})
 
 
