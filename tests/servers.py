@@ -20,7 +20,6 @@ import pytest
 from agents.brokers import Broker, BrokerKind, ChildProcess, MissingProgramError, RedisServer, free_port, start_broker
 
 CRM = Path(__file__).parents[2] / "shared" / "data" / "crm_opportunities"
-_MISSING = pytest.StashKey[dict[str, None]]()
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -35,36 +34,33 @@ class PrometheusServer:
 StartPrometheus = Callable[..., PrometheusServer]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_MISSING] = {}
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[_MISSING]:
-        terminalreporter.section("NOT TESTED: something is not installed here", red=True, bold=True)
-        for reason in config.stash[_MISSING]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = (report.longrepr for report in terminalreporter.stats.get("skipped", []))
+    reasons = dict.fromkeys(longrepr[2].removeprefix("Skipped: ") for longrepr in skipped)
+    if reasons:
+        terminalreporter.section("NOT TESTED: something is not there", red=True, bold=True)
+        for reason in reasons:
             terminalreporter.line(reason)
 
 
-def missing(config: pytest.Config, reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
     """End a test that needs what is not here: skipped with `reason`, which the summary repeats; failed under CI."""
-    config.stash[_MISSING][reason] = None
     if os.environ.get("CI", "").lower() in {"1", "true"}:
         pytest.fail(f"CI must have everything: {reason}", pytrace=False)
     pytest.skip(reason)
 
 
-def program(config: pytest.Config, *names: str, install: str) -> str:
+def program(*names: str, install: str) -> str:
     """Path of the first of these programs that is installed; without one the test ends (see `missing`)."""
     found = next(filter(None, map(shutil.which, names)), None)
-    return found if found is not None else missing(config, f"no {names[0]} on PATH (apt-get install {install})")
+    return found if found is not None else missing(f"no {names[0]} on PATH (apt-get install {install})")
 
 
-def _running_broker(config: pytest.Config, kind: BrokerKind, data_dir: Path) -> Iterator[Broker]:
+def _running_broker(kind: BrokerKind, data_dir: Path) -> Iterator[Broker]:
     try:
         broker = asyncio.run(start_broker(kind, data_dir))
     except MissingProgramError as error:
-        missing(config, str(error))
+        missing(str(error))
     try:
         yield broker
     finally:
@@ -72,48 +68,48 @@ def _running_broker(config: pytest.Config, kind: BrokerKind, data_dir: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def crm(pytestconfig: pytest.Config) -> Path:
+def crm() -> Path:
     """The directory of the real CRM export; it lies beside the project and is read in place."""
     if not CRM.is_dir():
-        missing(pytestconfig, f"no {CRM} (the CRM export of 8,800 opportunities)")
+        missing(f"no {CRM} (the CRM export of 8,800 opportunities)")
     return CRM
 
 
 @pytest.fixture(scope="session")
-def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """One Apache Kafka for the whole run; tests keep apart by `topic_prefix`. Do not pause, kill or stop it."""
-    yield from _running_broker(pytestconfig, "kafka", tmp_path_factory.mktemp("kafka"))
+    yield from _running_broker("kafka", tmp_path_factory.mktemp("kafka"))
 
 
 @pytest.fixture
-def own_kafka(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Broker]:
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
     """An Apache Kafka for one test, which may do to it what it likes (about 4 s to start)."""
-    yield from _running_broker(pytestconfig, "kafka", tmp_path / "kafka")
+    yield from _running_broker("kafka", tmp_path / "kafka")
 
 
 @pytest.fixture
-def tansu(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Broker]:
+def tansu(tmp_path: Path) -> Iterator[Broker]:
     """A Tansu for one test, which may do to it what it likes (0.1 s to start)."""
-    yield from _running_broker(pytestconfig, "tansu", tmp_path / "tansu")
+    yield from _running_broker("tansu", tmp_path / "tansu")
 
 
 @pytest.fixture(scope="session")
-def valkey(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One Redis-compatible server for the whole run; tests keep apart by key names. Do not pause, kill or stop it."""
-    yield from _running_redis(pytestconfig, tmp_path_factory.mktemp("redis"))
+    yield from _running_redis(tmp_path_factory.mktemp("redis"))
 
 
 @pytest.fixture
-def own_valkey(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[RedisServer]:
+def own_valkey(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis-compatible server for one test, which may do to it what it likes."""
-    yield from _running_redis(pytestconfig, tmp_path / "redis")
+    yield from _running_redis(tmp_path / "redis")
 
 
-def _running_redis(config: pytest.Config, data_dir: Path) -> Iterator[RedisServer]:
+def _running_redis(data_dir: Path) -> Iterator[RedisServer]:
     try:
         server = RedisServer(data_dir)
     except MissingProgramError as error:
-        missing(config, str(error))
+        missing(str(error))
     try:
         asyncio.run(server.start())
         yield server
@@ -128,14 +124,12 @@ def topic_prefix() -> str:
 
 
 @pytest.fixture(scope="module")
-def prometheus_server(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StartPrometheus]:
+def prometheus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPrometheus]:
     """Starts real Prometheus servers: `prometheus_server(config, files={"rules.yml": ...})`.
 
     `config` is the text of `prometheus.yml`; `files` are written beside it, so it can name them without a directory.
     """
-    path = program(pytestconfig, "prometheus", install="prometheus")
+    path = program("prometheus", install="prometheus")
     with ExitStack() as stopping:
 
         def start(config: str, files: Mapping[str, str] | None = None) -> PrometheusServer:
@@ -162,6 +156,6 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def chromium(pytestconfig: pytest.Config) -> str:
+def chromium() -> str:
     """Path of a headless-capable Chromium or Chrome."""
-    return program(pytestconfig, *_CHROMIUMS, install="chromium")
+    return program(*_CHROMIUMS, install="chromium")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from streams.history import History, HistoryPoint
 from streams.redis_view import Query, RedisReader, RedisSink, Selection
 from tests.polling import until
 from tests.publications import START_MS, kpi_value, publication
-from tests.servers import missing
+from tests.servers import program
 
 TODAY = ("today",)
 HOUR = START_MS - START_MS % HOUR_MS
@@ -35,12 +34,10 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         server: RedisServer = request.getfixturevalue("valkey")
         yield server.url
         return
-    program = shutil.which("redis-server")
-    if program is None:
-        missing(request.config, "no redis-server on PATH (apt-get install redis-server)")
     port = free_port()
     log: Path = tmp_path_factory.mktemp("redis-server") / "log"
-    argv = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    path = program("redis-server", install="redis-server")
+    argv = [path, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     process = ChildProcess("redis-server", argv, log)
     asyncio.run(process.start(lambda: not port_is_free(port), deadline_s=10.0))
     yield f"redis://127.0.0.1:{port}/0"

@@ -16,14 +16,14 @@ from tests.servers import program
 
 
 @pytest.fixture
-def amtool(pytestconfig: pytest.Config) -> str:
-    return program(pytestconfig, "amtool", install="prometheus-alertmanager")
+def amtool() -> str:
+    return program("amtool", install="prometheus-alertmanager")
 
 
 @pytest.fixture
-def alertmanager(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[str]:
+def alertmanager(tmp_path: Path) -> Iterator[str]:
     """URL of an Alertmanager with the configuration of `deploy/`."""
-    path = program(pytestconfig, "prometheus-alertmanager", "alertmanager", install="prometheus-alertmanager")
+    path = program("prometheus-alertmanager", "alertmanager", install="prometheus-alertmanager")
     url = f"http://127.0.0.1:{free_port()}"
     argv = [path, f"--config.file={ALERTMANAGER}", f"--storage.path={tmp_path}", "--cluster.listen-address="]
     process = ChildProcess("Alertmanager", [*argv, f"--web.listen-address={url[7:]}"], tmp_path / "log")

@@ -17,8 +17,8 @@ ANY_METRIC = re.compile(r"=~\"(salespulse_[^\"]+)\"")
 
 
 @pytest.fixture
-def promtool(pytestconfig: pytest.Config) -> str:
-    return program(pytestconfig, "promtool", install="prometheus")
+def promtool() -> str:
+    return program("promtool", install="prometheus")
 
 
 def test_promtool_accepts_configuration_and_rules(promtool: str) -> None:

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.faults.cases import CASES
 from tests.faults.record import Figures, Result, merge, today
 
 _FIGURES = pytest.StashKey[Figures]()
-_RESULTS = pytest.StashKey[dict[str, Result]]()
+_PROPERTY = "fault"
+"""Where a report carries the result: the process that runs a test need not be the one that tells of it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_RESULTS] = {}
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Results(config))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -34,13 +37,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
     report: pytest.TestReport = outcome.get_result()
     marker = item.get_closest_marker("fault")
-    before = item.config.stash[_RESULTS].get(item.nodeid)
     known = hasattr(report, "wasxfail")
     if marker is None or (report.skipped and not known) or (report.when != "call" and report.passed):
         return
-    if before is not None and before.outcome != "passed":
-        return
-    result = item.config.stash[_RESULTS][item.nodeid] = Result(
+    result = Result(
         case=marker.args[0],
         test=item.nodeid.partition("tests/faults/")[2],
         outcome=("xfailed" if report.skipped else "xpassed") if known else report.outcome,
@@ -50,21 +50,35 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         soak=item.get_closest_marker("soak") is not None,
         figures=item.stash.get(_FIGURES, {}),
     )
-    path = item.config.getoption("--fault-results")
-    if path is not None:
-        merge(path, [result])  # at once: an interrupted run leaves what it has
+    report.user_properties.append((_PROPERTY, msgspec.to_builtins(result)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    results = sorted(config.stash[_RESULTS].values())
-    if not results:
-        return
-    terminalreporter.section("fault cases")
-    for result in results:
-        what = CASES[result.case].fault if result.case else "operations"
-        figures = ", ".join(f"{name} {value}" for name, value in result.figures.items())
-        number = f"{result.case:2}" if result.case else " -"
-        terminalreporter.line(f"{number}  {result.outcome:7} {result.seconds:6.1f} s  {what}: {figures}")
+class _Results:
+    """Collects what reports carry, wherever the tests ran."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._path: Path | None = config.getoption("--fault-results")
+        self._results: dict[str, Result] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the first that is not well of a test: its end may fail, too."""
+        found = next((carried for name, carried in report.user_properties if name == _PROPERTY), None)
+        before = self._results.get(report.nodeid)
+        if found is None or (before is not None and before.outcome != "passed"):
+            return
+        result = self._results[report.nodeid] = msgspec.convert(found, Result)
+        if self._path is not None:
+            merge(self._path, [result])  # at once: an interrupted run leaves what it has
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print them as a table."""
+        if self._results:
+            terminalreporter.section("fault cases")
+        for result in sorted(self._results.values()):
+            what = CASES[result.case].fault if result.case else "operations"
+            figures = ", ".join(f"{name} {value}" for name, value in result.figures.items())
+            number = f"{result.case:2}" if result.case else " -"
+            terminalreporter.line(f"{number}  {result.outcome:7} {result.seconds:6.1f} s  {what}: {figures}")
 
 
 @pytest.fixture(scope="session")

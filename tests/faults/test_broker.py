@@ -27,10 +27,10 @@ from tests.servers import missing
 
 
 @pytest.fixture(scope="module")
-def rough(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoughKafka]:
+def rough(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoughKafka]:
     """One broker for this module: every test leaves it running."""
     if not may_mount():
-        missing(pytestconfig, "no root: the broker of faults has a small file system of its own to fill")
+        missing("no root: the broker of faults has a small file system of its own to fill")
     with small_disk(tmp_path_factory.mktemp("rough") / "disk") as disk:
         broker = RoughKafka(disk)
         asyncio.run(broker.start())

@@ -20,10 +20,10 @@ def _libraries() -> list[Path]:
 @pytest.mark.fault(19)
 @pytest.mark.asyncio
 @pytest.mark.parametrize("off", ["+1h", pytest.param("-1h", marks=pytest.mark.soak)])
-async def test_the_clock_of_one_worker_is_an_hour_off(pytestconfig: pytest.Config, scene: Scene, off: str) -> None:
+async def test_the_clock_of_one_worker_is_an_hour_off(scene: Scene, off: str) -> None:
     found = _libraries()
     if not found:
-        missing(pytestconfig, "no libfaketime (apt-get install faketime)")
+        missing("no libfaketime (apt-get install faketime)")
     # What is measured, not dated, goes on as it is: timeouts belong to the monotonic clock.
     wrong = {"LD_PRELOAD": str(found[0]), "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     await scene.begin()

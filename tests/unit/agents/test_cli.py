@@ -156,7 +156,8 @@ def test_the_doctor_has_a_line_for_everything_also_when_nothing_answers(
         assert found[subject] == ("failed", "not known while Redis does not answer; see there")
 
 
-def test_the_catalogue_lists_every_kpi(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_catalogue_lists_every_kpi(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert run(["catalogue", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [kpi["name"] for kpi in listed] == [kpi.name for kpi in KPIS]

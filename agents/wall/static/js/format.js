@@ -9,6 +9,7 @@ const compact = [4, 3, 2].map(
 const MULTIPLE = 2; // from here on a ratio is read as "3.20×" and not as "320%"
 export const NBSP = "\u00a0";
 export const DASH = "–";
+export const NO_DATA = "no data"; // what there is, is past its time to live
 
 // Ways to write a value, the most exact first; the page takes the first that fits.
 export function candidates(value, unit) {

@@ -1,6 +1,6 @@
 // Customers by what they bought: few make most of the revenue, and here they are counted.
 
-import { DASH, NBSP, candidates, percents, short } from "../format.js";
+import { DASH, NBSP, NO_DATA, candidates, percents, short } from "../format.js";
 import { RowsTile } from "./rows.js";
 
 const CLASSES = ["A", "B", "C"];
@@ -25,7 +25,7 @@ export class AbcTile extends RowsTile {
         name: expired ? NBSP : customers(counts[index]?.value ?? 0),
         share: share ?? 0,
         number: share === null ? DASH : percents(share)[1],
-        exact: expired ? ["no data"] : lines(counts[index]?.value ?? 0, all, revenues[index]),
+        exact: expired ? [NO_DATA] : lines(counts[index]?.value ?? 0, all, revenues[index]),
       };
     });
     this.show(all > 0 || expired ? rows : [], "No customer has bought yet");

@@ -1,6 +1,6 @@
 // Funnels: how many go on from each stage, or how many are left at each of several steps.
 
-import { DASH, NBSP, partOf, percents, pretty, short } from "../format.js";
+import { DASH, NBSP, NO_DATA, partOf, percents, pretty, short } from "../format.js";
 import { inWindow } from "../windows.js";
 import { RowsTile } from "./rows.js";
 
@@ -28,9 +28,9 @@ export class StagesTile extends RowsTile {
       flag: !expired && stage === weakest ? "weakest" : "",
       share: !expired && widest > 0 ? (value.denominator ?? 0) / widest : 0,
       number: expired || value.value === null ? DASH : percents(value.value)[1],
-      exact: [expired ? "no data" : went(value)],
+      exact: [expired ? NO_DATA : went(value)],
     }));
-    this.show(rows, expired ? "no data" : `No lead came into a stage ${inWindow(this.spec.window)}`);
+    this.show(rows, expired ? NO_DATA : `No lead came into a stage ${inWindow(this.spec.window)}`);
     return [];
   }
 
@@ -60,7 +60,7 @@ export class StepsTile extends RowsTile {
       name: this.board.titles[kpi],
       share: widest > 0 ? (values[index] ?? 0) / widest : 0,
       number: values[index] === null ? DASH : short(values[index], found[index].unit, widest),
-      exact: [expired ? "no data" : this.#share(values, index)],
+      exact: [expired ? NO_DATA : this.#share(values, index)],
     }));
     this.show(rows.slice(0, this.most()), "");
     return [];

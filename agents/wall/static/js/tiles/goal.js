@@ -1,7 +1,7 @@
 // A goal: how much of it is attained, how that compares with the time that has passed, and where it will end.
 
 import { bar, element, fitText, setBar, setCompare } from "../dom.js";
-import { DASH, NBSP, candidates, partOf, percents, short } from "../format.js";
+import { DASH, NBSP, NO_DATA, candidates, partOf, percents, short } from "../format.js";
 import { inWindow } from "../windows.js";
 import { Tile } from "./tile.js";
 
@@ -22,7 +22,7 @@ export class GoalTile extends Tile {
     this.node.dataset.known = String(known);
     if (!known) {
       const nothing = attainment ? "the goal is nothing yet" : `no goal${this.ofWhom()} set ${forWindow(this.spec.window)}`;
-      fitText(this.exact, expired ? ["no data"] : [nothing, `no goal ${forWindow(this.spec.window)}`]);
+      fitText(this.exact, expired ? [NO_DATA] : [nothing, `no goal ${forWindow(this.spec.window)}`]);
       setBar(this.bar, 0);
       setCompare(this.compare, { arrow: null, words: NBSP, tone: "none" });
       fitText(this.finish, [NBSP]);

@@ -1,7 +1,7 @@
 // The heat of the week: how a KPI falls on the hours of the last seven days.
 
 import { element, setText } from "../dom.js";
-import { DASH, NBSP, candidates, dayAndMonth, short, weekday } from "../format.js";
+import { DASH, NBSP, NO_DATA, candidates, dayAndMonth, short, weekday } from "../format.js";
 import { Tile } from "./tile.js";
 
 const DAYS = 7;
@@ -50,7 +50,7 @@ export class HeatTile extends Tile {
 
   render(store, expired) {
     this.#zone = store.page.zone;
-    setText(this.empty, expired ? "no data" : "no history yet");
+    setText(this.empty, expired ? NO_DATA : "no history yet");
     const points = expired ? [] : this.#points;
     const wanted = JSON.stringify([points, this.#zone]);
     if (wanted !== this.#drawn) {

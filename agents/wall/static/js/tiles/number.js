@@ -1,7 +1,7 @@
 // A number: exact value, comparison with the window before, and how it has moved lately.
 
 import { element, fitText, setCompare, setText } from "../dom.js";
-import { DASH, NBSP, candidates, comparison, exact, pretty } from "../format.js";
+import { DASH, NBSP, NO_DATA, candidates, comparison, exact, pretty } from "../format.js";
 import { Spark } from "../spark.js";
 import { Tile } from "./tile.js";
 
@@ -37,7 +37,7 @@ export class NumberTile extends Tile {
     this.node.dataset.known = String(Boolean(value && value.value !== null));
     this.exact.classList.toggle("label", Boolean(value?.label));
     if (!value) {
-      fitText(this.exact, expired ? ["no data"] : [`nothing${this.ofWhom()} yet`, "nothing yet"]);
+      fitText(this.exact, expired ? [NO_DATA] : [`nothing${this.ofWhom()} yet`, "nothing yet"]);
       setCompare(this.compare, { arrow: null, words: NBSP, tone: "none" });
       return [{ node: this.number, texts: [DASH] }];
     }

@@ -1,6 +1,6 @@
 // A ranking: a KPI by one dimension, the highest first.
 
-import { DASH, exact, pretty, short } from "../format.js";
+import { DASH, NO_DATA, exact, pretty, short } from "../format.js";
 import { inWindow } from "../windows.js";
 import { RowsTile } from "./rows.js";
 
@@ -30,10 +30,10 @@ export class RankingTile extends RowsTile {
         name,
         share: !expired && best > 0 ? (value.value ?? 0) / best : 0,
         number: expired || value.value === null ? DASH : short(value.value, value.unit, best),
-        exact: [expired ? "no data" : exact(value, this.board) || "\u00a0"],
+        exact: [expired ? NO_DATA : exact(value, this.board) || "\u00a0"],
       };
     });
-    this.show(rows, expired ? "no data" : `Nothing by ${pretty(this.spec.by).toLowerCase()} ${inWindow(this.spec.window)}`);
+    this.show(rows, expired ? NO_DATA : `Nothing by ${pretty(this.spec.by).toLowerCase()} ${inWindow(this.spec.window)}`);
     return [];
   }
 }

@@ -1,7 +1,7 @@
 // A trend: a KPI hour by hour or day by day, under what it comes to over all of them.
 
 import { element, fitText, setCompare, setText, svgElement } from "../dom.js";
-import { DASH, NBSP, candidates, clock, comparison, day, dayAndMonth, short } from "../format.js";
+import { DASH, NBSP, NO_DATA, candidates, clock, comparison, day, dayAndMonth, short } from "../format.js";
 import { windowName } from "../windows.js";
 import { Tile } from "./tile.js";
 
@@ -50,7 +50,7 @@ export class TrendTile extends Tile {
   render(store, expired) {
     const value = expired ? undefined : this.value(store);
     setCompare(this.compare, comparison(value, this.board.better[this.spec.kpis[0]] ?? "none"));
-    setText(this.empty, expired ? "no data" : "no history yet");
+    setText(this.empty, expired ? NO_DATA : "no history yet");
     this.#draw(expired ? [] : this.#shown(store), store.page.zone);
     return [{ node: this.number, texts: candidates(value?.value, value?.unit) }];
   }
