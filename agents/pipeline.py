@@ -2,7 +2,7 @@
 
 ::
 
-    frames -> fold -> (emit: every 100 ms or so) -> cells topic -> rollup -> (publish) -> sinks
+    frames -> fold -> (emit: every 50 ms or so) -> cells topic -> rollup -> (publish) -> sinks
                |
                +----> (checkpoint: every 2-3 s) -> cells, accounts, marker changelogs -> frames acknowledged
 

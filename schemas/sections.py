@@ -125,7 +125,7 @@ class Intake(_Section, frozen=True):
     """How events are taken in, and when intake gives up."""
 
     frame_events: Positive = 1_000
-    pace: Duration = Duration(25)
+    pace: Duration = Duration(40)
     commit_interval: Annotated[Duration, Least(10)] = Duration(1_000)
     max_event_bytes: Positive = 262_144
     dead_letter_window: Positive = 1_000
@@ -136,7 +136,7 @@ class Intake(_Section, frozen=True):
 class Pipeline(_Section, frozen=True):
     """How often values and checkpoints are written."""
 
-    emit_interval: Annotated[Duration, Least(10)] = Duration(100)
+    emit_interval: Annotated[Duration, Least(10)] = Duration(50)
     checkpoint_interval: Annotated[Duration, Least(50)] = Duration(2_500)
     dedupe_horizon: Annotated[Duration, Least(HOUR_MS)] = Duration(35 * 86_400_000)
     stale_after: Annotated[Duration, Least(10)] = Duration(10_000)

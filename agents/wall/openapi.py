@@ -85,7 +85,7 @@ def _values(kpis: Mapping[str, Kpi], dimensions: list[str], value: Document) -> 
 def _stream(kpis: Mapping[str, Kpi], dimensions: list[str]) -> Document:
     description = (
         "Server-sent events: `snapshot` with all values asked for, then `delta` with those that changed, or with none "
-        "when only their freshness did: at most ten a second, of the playlist of the wall one. Data: as of "
+        "when only their freshness did: at most twenty a second, of the playlist of the wall one. Data: as of "
         "/api/v1/kpis, and now_ms, the clock of the server. Keep the highest (window_end, revision) of a series. "
         "`moment` for a deal won, a rank gained or a goal reached within the last minute: id, kind (deal_won, "
         "rank_up, goal_reached), occurred_at, title, kpi, window, dimensions, value, unit, currency, rank, "
