@@ -95,18 +95,21 @@ class RollupCells:
         """Whether there is anything to write, after a recovery also without a new message."""
         return bool(self._unsaved)
 
-    def take_unsaved(self) -> list[BlockKey]:
-        """Return which blocks changed since the last time; each is to be packed before this is called again."""
+    def take_unsaved(self) -> list[tuple[BlockKey, Block | None]]:
+        """Return what changed since the last time, as it is now; each is to be packed before this is called again.
+
+        To copy blocks is quick, and sums are never changed in place. None for a block that is not open.
+        """
         unsaved, self._unsaved = list(self._unsaved), {}
         self._open = {key: self._open[key] for key in unsaved if key in self._open}
-        return unsaved
+        return [(key, self._open[key].copy() if key in self._open else None) for key in unsaved]
 
-    def pack(self, key: BlockKey, position: int) -> tuple[bytes, bytes | None]:
-        """Return the changelog record of a block as it is at a position; None for a dropped block.
+    def pack(self, key: BlockKey, block: Block | None, position: int) -> tuple[bytes, bytes | None]:
+        """Return the changelog record of a block as it was taken at a position; None for a dropped block.
 
         A restored block may be ahead of the position; its record never gets a lower fence than it had.
         """
-        encoded, block = key.encode(), self._open.get(key)
+        encoded = key.encode()
         before = self._records.get(encoded)
         fence = max(position, fence_of(before)) if before is not None else position
         if block is not None:

@@ -46,8 +46,7 @@ class RollupCheckpoint(NamedTuple):
 
     Args:
         position: Up to which messages are in it.
-        records: Of the changelog, packed one by one as they are taken. What is taken in meanwhile may be in them, with
-            a fence that says so: to take it once more changes nothing.
+        records: Of the changelog, packed one by one as they are asked for; nothing of what comes meanwhile is in them.
         marker: The record to write after all of them.
     """
 
@@ -236,8 +235,9 @@ class Rollup:
         marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restater.told)
         goals = self._goals.unsaved() if self._goals is not None else None
         of_goals = [(GOALS_KEY, pack(self.position, goals))] if goals is not None else []
-        of_cells = (self._cells.pack(key, self.position) for key in self._cells.take_unsaved())
-        return RollupCheckpoint(self.position, chain(of_goals, of_cells), (MARKER_KEY, pack(self.position, marker)))
+        position, cells = self.position, self._cells
+        of_cells = (cells.pack(key, block, position) for key, block in cells.take_unsaved())
+        return RollupCheckpoint(position, chain(of_goals, of_cells), (MARKER_KEY, pack(position, marker)))
 
     def history(self, wall_ms: int) -> History | None:
         """Return what changed of the trends since the last time; None before there is anything to say."""

@@ -244,16 +244,16 @@ def what_changes_meanwhile_counts_as_packed(patch: Patch) -> None:
     take, pack = RollupCells.take_unsaved, RollupCells.pack
     left: dict[RollupCells, int] = {}
 
-    def taking(self: RollupCells) -> list[BlockKey]:
-        keys = take(self)
-        left[self] = len(keys)
-        return keys
+    def taking(self: RollupCells) -> list[Any]:
+        blocks = take(self)
+        left[self] = len(blocks)
+        return blocks
 
-    def packing(self: RollupCells, key: BlockKey, position: int) -> Record:
+    def packing(self: RollupCells, *args: Any) -> Record:
         left[self] -= 1
         if not left[self]:
             self._unsaved.clear()
-        return pack(self, key, position)
+        return pack(self, *args)
 
     patch.setattr(RollupCells, "take_unsaved", taking)
     patch.setattr(RollupCells, "pack", packing)
