@@ -30,7 +30,8 @@ class Subscriber:
         query: What it asked for.
         wake: Set when there is something to send.
         freshness: The newest, or None before the first.
-        reset: Whether it needs a snapshot: it is new, or so slow that deltas would cost more, or some were lost.
+        reset: Whether it needs a snapshot: it is new, or so slow that deltas would cost more, or some were lost, or
+            what it has was sent as stale and is not any more.
         since: Entries up to this one are in its snapshot already.
     """
 
@@ -43,24 +44,34 @@ class Subscriber:
         self._matches = {window: query.matcher(window) for window in query.windows}
         self._pending: dict[str, Update] = {}
         self._moments: list[bytes] = []
+        self._told: Freshness | None = None
+        self._told_s = 0.0
 
-    def offer(self, freshness: Freshness, entries: list[Update], *, wake: bool = True) -> None:
-        """Take what is new.
-
-        Args:
-            freshness: Of all values.
-            entries: What changed.
-            wake: Whether how fresh they are is worth an event even if nothing of it was asked for.
-        """
+    def offer(self, freshness: Freshness, entries: Iterable[Update]) -> None:
+        """Take how fresh all values are, and what changed; not all of it is worth an event."""
         self.freshness = freshness
         for entry in entries:
             kpi, window, dims = entry.key.split("|", 2)
             if window in self._matches and self._matches[window](kpi, dims):
                 self._pending[entry.key] = entry
-        if len(self._pending) > _MOST_PENDING:
+        is_back = self._told is not None and self._told.stale and not freshness.stale
+        if is_back or len(self._pending) > _MOST_PENDING:
             self.ask_snapshot()
-        if wake or self._pending or self.reset:
+        if self._pending or self.reset or self._is_worth_telling(freshness):
             self.wake.set()
+
+    def tell(self, freshness: Freshness) -> None:
+        """Note that the client is told now how fresh the values are."""
+        self.freshness = self._told = freshness
+        self._told_s = time.monotonic()
+
+    def _is_worth_telling(self, freshness: Freshness) -> bool:
+        """Tell whether freshness alone makes an event: it changes with every write, so once a second will do."""
+        told = self._told
+        if told is None or told.quality != freshness.quality:
+            return True
+        is_other = (told.as_of, told.watermark) != (freshness.as_of, freshness.watermark)
+        return is_other and time.monotonic() - self._told_s >= _POLL_S
 
     def celebrate(self, moments: Iterable[bytes]) -> None:
         """Take moments worth celebrating."""
@@ -98,8 +109,7 @@ class Hub:
         self._pump_task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._last_id = ""
-        self._shown: Freshness | None = None
-        self._said_s = 0.0
+        self._freshness: Freshness | None = None
         self._moments = RecentMoments()
 
     @asynccontextmanager
@@ -107,8 +117,8 @@ class Hub:
         """Listen to what a query asks for."""
         subscriber = Subscriber(query)
         self._subscribers.add(subscriber)
-        if self._pump_task is not None and self._shown is not None:
-            subscriber.celebrate(self._moments.all(self._shown.now_ms))
+        if self._pump_task is not None and self._freshness is not None:
+            subscriber.celebrate(self._moments.all(self._freshness.now_ms))
         if self._pump_task is None:
             self._moments = RecentMoments()
             self._pump_task = asyncio.create_task(self._keep_pumping(), name="wall-hub")
@@ -162,32 +172,18 @@ class Hub:
         except UnavailableError:
             self._show_silence()
             return
-        self._last_id = updates.last_id
-        is_news = _differ(self._shown, updates.freshness) and self._is_time_to_say(updates.freshness)
+        self._last_id, self._freshness = updates.last_id, updates.freshness
         moments = self._moments.take(updates.moments, updates.freshness.now_ms)
         for subscriber in self._subscribers:
             subscriber.celebrate(moments)
             if updates.gap:
                 subscriber.ask_snapshot()
-            elif updates.entries or is_news or subscriber.reset:
-                subscriber.offer(updates.freshness, updates.entries, wake=is_news)
-        if is_news:
-            self._shown, self._said_s = updates.freshness, time.monotonic()
-
-    def _is_time_to_say(self, freshness: Freshness) -> bool:
-        """Tell whether to say how fresh the values are: it changes with every write, so once a second will do."""
-        is_other = self._shown is None or self._shown.quality != freshness.quality
-        return is_other or time.monotonic() - self._said_s >= _POLL_S
+            else:
+                subscriber.offer(updates.freshness, updates.entries)
 
     def _show_silence(self) -> None:
         """Redis is away: what is shown is stale, as nobody knows what has become of it."""
-        nothing = Freshness(None, None, "stale", 0, None, 0)
-        silent = msgspec.structs.replace(self._shown or nothing, quality="stale")
-        if _differ(self._shown, silent):
-            for subscriber in self._subscribers:
-                subscriber.offer(silent, [])
-        self._shown = silent
-
-
-def _differ(one: Freshness | None, other: Freshness) -> bool:
-    return one is None or (one.as_of, one.watermark, one.quality) != (other.as_of, other.watermark, other.quality)
+        last = self._freshness or Freshness(None, None, "stale", 0, None, 0)
+        silent = msgspec.structs.replace(last, quality="stale")
+        for subscriber in self._subscribers:
+            subscriber.offer(silent, ())

@@ -98,9 +98,12 @@ class Stream:
             try:
                 return await self._snapshot(subscriber)
             except UnavailableError:  # an error status would make the browser give up for good
-                return _event("delta", subscriber.since, _about(_silent(subscriber.freshness)), ())
+                silent = _silent(subscriber.freshness)
+                subscriber.tell(silent)
+                return _event("delta", subscriber.since, _about(silent), ())
         freshness = subscriber.freshness
         assert freshness is not None, "it comes with what woke us"
+        subscriber.tell(freshness)
         entries = subscriber.take()
         last_id = max(entries, key=lambda entry: entry.order).id if entries else subscriber.since
         payloads = [as_stale(entry.payload) if freshness.stale else entry.payload for entry in entries]
@@ -110,7 +113,7 @@ class Stream:
         answer = await self._reader.read(subscriber.query)
         subscriber.since = answer.last_id
         subscriber.reset = False
-        subscriber.freshness = answer.freshness
+        subscriber.tell(answer.freshness)
         about = _about(answer.freshness) | {"page": self._page}
         return _event("snapshot", answer.last_id, about, [payload for _, payload in answer.series])
 

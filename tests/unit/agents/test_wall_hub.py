@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 
-from agents.wall.hub import Hub
+from agents.wall.hub import Hub, Subscriber
 from streams.redis_view import Answer, Freshness, Query, Selection, Update
 from streams.redis_view.reader import Updates
 from tests.polling import until
 
 LIVE = Freshness(None, None, "live", 1, None, 0)
+STALE = Freshness(None, None, "stale", 1, None, 0)
+REVENUE = Query(("today",), (Selection(("revenue",)),))
 
 
 class Faulty:
@@ -48,9 +50,9 @@ async def test_a_fault_is_logged_and_told_and_reading_begins_anew(
         qualities: list[str] = []
         offer = subscriber.offer
 
-        def overheard(freshness: Freshness, entries: list[Update], *, wake: bool = True) -> None:
+        def overheard(freshness: Freshness, entries: Iterable[Update]) -> None:
             qualities.append(freshness.quality)
-            offer(freshness, entries, wake=wake)
+            offer(freshness, entries)
 
         monkeypatch.setattr(subscriber, "offer", overheard)
 
@@ -59,7 +61,7 @@ async def test_a_fault_is_logged_and_told_and_reading_begins_anew(
 
         await until(hears)
         assert subscriber.reset, "what changed meanwhile is in a new snapshot only"
-    assert qualities[:2] == ["stale", "live"]
+    assert qualities[:3] == ["stale", "stale", "live"]
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
 
 
@@ -70,3 +72,53 @@ async def test_faults_without_end_are_no_busy_loop(monkeypatch: pytest.MonkeyPat
     async with Hub(reader).subscribed(Query(("today",), (Selection(),))):
         await asyncio.sleep(0.3)
     assert 1 <= reader.asked <= 7
+
+
+def told(freshness: Freshness) -> Subscriber:
+    """One who has had its snapshot, and was told so."""
+    subscriber = Subscriber(REVENUE)
+    subscriber.reset = False
+    subscriber.tell(freshness)
+    return subscriber
+
+
+def test_what_was_sent_as_stale_comes_anew_when_it_is_not_any_more() -> None:
+    subscriber = told(LIVE)
+    subscriber.offer(LIVE, [Update("2-0", "revenue|today|", b"{}")])
+    subscriber.offer(STALE, ())  # before it was sent, so that it is sent as stale
+    subscriber.tell(STALE)
+    assert len(subscriber.take()) == 1
+    subscriber.wake.clear()
+    subscriber.offer(LIVE, ())
+    assert subscriber.wake.is_set()
+    assert subscriber.reset
+
+
+def test_silence_is_told_again_to_whoever_got_an_older_snapshot_after_it() -> None:
+    subscriber = told(LIVE)
+    subscriber.offer(STALE, ())
+    subscriber.tell(LIVE)  # a snapshot that was read before
+    subscriber.wake.clear()
+    subscriber.offer(STALE, ())
+    assert subscriber.wake.is_set()
+    assert not subscriber.reset
+
+
+def test_how_fresh_values_are_is_told_once_a_second_and_what_they_are_worth_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 10.0
+    monkeypatch.setattr("agents.wall.hub.time.monotonic", lambda: now_s)
+    subscriber = told(LIVE)
+    newer = Freshness("2026-03-02T10:00:00Z", None, "live", 2, 0, 0)
+    subscriber.offer(LIVE, ())
+    assert not subscriber.wake.is_set()
+    now_s = 10.9
+    subscriber.offer(newer, ())
+    assert not subscriber.wake.is_set()
+    now_s = 11.0
+    subscriber.offer(newer, ())
+    assert subscriber.wake.is_set()
+    subscriber.wake.clear()
+    subscriber.offer(Freshness(None, None, "partial", 2, 0, 0), ())
+    assert subscriber.wake.is_set()
