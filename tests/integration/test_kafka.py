@@ -17,6 +17,7 @@ from schemas.errors import SettingsError, UnavailableError, UsageError
 from schemas.settings import Settings, settings_from
 from schemas.topics import all_topics
 from tests.integration.test_intake import settings_for
+from tests.polling import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -50,7 +51,11 @@ async def test_reading_to_the_end_ends_behind_markers_and_gaps(kafka: Broker, to
         await client.abort_transaction()
     finally:
         await client.stop()
-    assert await end_offsets(settings, partitions) == {partitions[0]: 4, partitions[1]: 0, partitions[2]: 0}
+
+    async def has_markers() -> bool:  # which the broker writes after it has said that the transaction has ended
+        return await end_offsets(settings, partitions) == {partitions[0]: 4, partitions[1]: 0, partitions[2]: 0}
+
+    await until(has_markers)
     async with asyncio.timeout(20):
         assert await values(settings, partitions) == [b"kept"]
         assert await values(settings, []) == []

@@ -8,8 +8,9 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
@@ -25,6 +26,8 @@ from streams.metrics.exporter import Exporter
 from tests.deploy.files import DASHBOARDS, RULES, expressions, rules, variable_queries
 from tests.kpi_samples import DIMENSION_VALUES, every_series, publication
 from tests.servers import StartPrometheus
+
+Answer = TypeVar("Answer")
 
 SEED = 20_250_615
 SETTINGS = settings_from({"metrics": {"max_series": 100_000}})
@@ -156,8 +159,7 @@ def test_every_panel_has_data(prometheus: str) -> None:
             for name, value in {"window": window, **chosen}.items():
                 asked = asked.replace(f"${name}", value)
             assert "$" not in asked, title
-            result = query(prometheus, asked)
-            assert result, f"{path.name}: {title}: no data for {asked}"
+            result = wait_for(partial(query, prometheus, asked), f"{path.name}: {title}: data for {asked}")
             assert all(float(sample["value"][1]) == float(sample["value"][1]) for sample in result), f"{title}: NaN"
         for metric, label in variable_queries(path):
             found = get(prometheus, f"label/{label}/values", {"match[]": metric})
@@ -222,9 +224,10 @@ def get(url: str, what: str, parameters: dict[str, str] | None = None) -> Any:
     return body["data"]
 
 
-def wait_for(condition: Callable[[], bool], deadline_s: float = 30.0) -> None:
-    """Poll until it holds."""
+def wait_for(ask: Callable[[], Answer], what: str = "", deadline_s: float = 30.0) -> Answer:
+    """Ask until there is an answer, and return it: a scrape that took too long leaves no data until the next."""
     until = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < until, "not in time"
+    while not (answer := ask()):
+        assert time.monotonic() < until, f"not in time: {what}"
         time.sleep(0.1)
+    return answer
