@@ -180,10 +180,12 @@ class Rollup:
         self._worklist.note_quality(quality, everything, complete=complete)
         watermark_ms = self.watermark_ms(wall_ms)
         stamp = Stamp(iso(watermark_ms) if watermark_ms is not None else None, quality, iso(wall_ms))
+        tells_global = self._worklist.has_global and not without_global
+        if tells_global:
+            self._windows.settle("")  # before others are let go: its classes are among them
         self._worklist.release(wall_ms)
         values: list[Published] = []
-        if self._worklist.has_global and not without_global:
-            self._windows.settle("")
+        if tells_global:
             values += self._valuation.of_series(self._worklist.take_global(), stamp)
         of_global = len(values)
         while self._worklist.has_others and (most_values is None or len(values) - of_global < most_values):

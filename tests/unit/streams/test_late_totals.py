@@ -28,7 +28,8 @@ def of_account(account: str) -> list[dict[str, Any]]:
 def test_a_late_event_from_before_a_window_is_told_in_it(window: str) -> None:
     pipeline = PurePipeline(settings_from({"time": {"clock": "event"}}), partitions=1)
     pipeline.run([*of_account("a"), event("a", "web.visit", START_MS + 60 * DAY_MS)], wall_ms=0)
-    pipeline.run(of_account("b"), wall_ms=0)
+    values = pipeline.run(of_account("b"), wall_ms=0)
+    assert values[f"abc_customers|{window}|abc_class=A"].value.value == 2, "classes come with what they are of"
     values = pipeline.run(of_account("c"), wall_ms=0)  # all of it was counted before, so no series is new
     found = {kpi: values[f"{kpi}|{window}|"].value.numerator for kpi in ("ltv", "open_pipeline", "open_deals")}
     assert found == {"ltv": 1500, "open_pipeline": 2100, "open_deals": 3}
