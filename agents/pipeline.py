@@ -14,40 +14,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from faust.types import TP
 
-from agents.cadence import let_others
-from agents.changelogs import ChangelogWriter, Record
+from agents.changelogs import ChangelogWriter
+from agents.checkpoints import Checkpoints
 from agents.emission import Emitter
 from agents.generations import StateNames
 from agents.kafka import AIOKafkaProducer
 from agents.outlet import Outlet
 from agents.patience import patiently
 from agents.publishing import Publishing
-from agents.recovery import FOLD_TABLES, StateReader
+from agents.recovery import StateReader
 from schemas.rows import Frame
 from schemas.settings import Settings
 from schemas.wire import CellsMessage
 from streams.clock import wall_ms
-from streams.fold.partition import Checkpoint, LogGapError, PartitionFold
+from streams.fold.partition import LogGapError, PartitionFold
 from streams.plan import Plan
 from streams.rollup.owner import Rollup
 
 _LOG: Final = logging.getLogger(__name__)
 _frame_decoder: Final = msgspec.msgpack.Decoder(Frame)
 _cells_decoder: Final = msgspec.msgpack.Decoder(list[CellsMessage])
-
-_PACKED_AT_ONCE: Final = 200
-"""Records of a rollup that are packed in one act: some 2 ms, in which nothing else has its turn."""
-
-Unacknowledged = deque[tuple[int, Any]]
-"""Offset and Faust event of messages that are taken but not durable yet, in order."""
 
 
 class Pipeline:
@@ -77,14 +70,17 @@ class Pipeline:
         self.on_reassigned: Callable[[], object] = lambda: None
         self._log = settings.topics.log
         self._cells = names.cells
-        self._changelogs = names.changelogs
         self._state = StateReader(settings, plan, names)
-        self._writer = ChangelogWriter(producer)
         self._emitter = Emitter(settings, names.cells, producer, self.fail)
-        self._frames: dict[int, Unacknowledged] = {}
-        self._messages: dict[int, Unacknowledged] = {}
-        self._durable: dict[int, int] = {}
-        self._checkpointing = asyncio.Lock()
+        self._checkpoints = Checkpoints(
+            self.folds,
+            self.rollups,
+            self._emitter,
+            outlet,
+            ChangelogWriter(producer),
+            names.changelogs,
+            lambda: self.failure is not None,
+        )
         self._closed = False
         stale_ms = int(settings.pipeline.stale_after)
         self.publishing = Publishing(self.rollups, self.is_behind, stale_ms)
@@ -156,25 +152,24 @@ class Pipeline:
 
     async def _reassign_folds(self, owned: set[int], gained: set[int]) -> None:
         for partition in set(self.folds) - owned:
-            del self.folds[partition], self._frames[partition]
+            del self.folds[partition], self._checkpoints.frames[partition]
         new = sorted(partition for partition in owned if partition in gained or partition not in self.folds)
         if new:
             for partition, fold in (await self._state.folds(new)).items():
                 self.folds[partition] = fold
-                self._frames[partition] = deque()
-                self._durable[partition] = fold.fence
+                self._checkpoints.add_fold(partition)
             self.folded.set()
 
     async def _reassign_rollups(self, owned: set[int], gained: set[int]) -> None:
         for owner in set(self.rollups) - owned:
-            del self.rollups[owner], self._messages[owner]
+            del self.rollups[owner], self._checkpoints.messages[owner]
             self.on_lost(owner)
         new = sorted(owner for owner in owned if owner in gained or owner not in self.rollups)
         await patiently(lambda: self.on_assigned(owned, new))
         if new:
             for owner, (rollup, publishes_from) in (await self._state.rollups(new)).items():
                 self.rollups[owner] = rollup
-                self._messages[owner] = deque()
+                self._checkpoints.add_rollup(owner)
                 self.publishing.assign(owner, publishes_from)
             await patiently(self.outlet.restore)
         await self._distrust(sorted(owned - set(new)))
@@ -217,7 +212,7 @@ class Pipeline:
             _LOG.warning("log partition %d refuses frames: %s", partition, "; ".join(_gaps(fold.missing)))
         self._emitter.note(partition, frame)
         if event is not None:
-            self._frames[partition].append((offset, event))
+            self._checkpoints.frames[partition].append((offset, event))
         self.folded.set()
         return None
 
@@ -235,7 +230,7 @@ class Pipeline:
             self.outlet.won(message.wins)
         self.outlet.restated(rollup.take_restatements())
         rollup.position = max(rollup.position, offset)
-        self._messages[owner].append((offset, event))
+        self._checkpoints.messages[owner].append((offset, event))
         self.publishing.took(owner, messages)
         return None
 
@@ -257,55 +252,7 @@ class Pipeline:
         Raises:
             SalesPulseError: A write was refused; nothing was acknowledged, the worker has to stop.
         """
-        async with self._checkpointing:
-            for step in (self._checkpoint_folds, self._checkpoint_rollups):
-                if self.failure is None:
-                    await step()
-
-    async def _checkpoint_folds(self) -> None:
-        """Write cells, accounts, marker, each acknowledged before the next."""
-        due = {p: fold for p, fold in self.folds.items() if fold.fence > self._durable.get(p, -1) or fold.unsaved}
-        if not due:
-            return
-        checkpoints: dict[int, Checkpoint] = {}
-        for partition, fold in due.items():
-            if self.failure is not None:  # meanwhile, and what failed may be folded by half
-                return
-            if self.folds.get(partition) is not fold:  # it was handed over meanwhile
-                continue
-            # Taken at one moment: what is checkpointed is what has been emitted.
-            emission = self._emitter.take({partition: fold}, everything=True)
-            checkpoints[partition] = fold.checkpoint()
-            await self._emitter.send(emission)
-            await let_others()
-        await self._emitter.acknowledged()
-        for step, table in enumerate(FOLD_TABLES):
-            records = [(partition, checkpoint.steps[step]) for partition, checkpoint in checkpoints.items()]
-            await self._writer.write(self._changelogs[table], records)
-        for partition, checkpoint in checkpoints.items():
-            self._durable[partition] = checkpoint.fence
-            _acknowledge(self._frames.get(partition), checkpoint.fence)
-
-    async def _checkpoint_rollups(self) -> None:
-        topic = self._changelogs["rollup"]
-        due = {owner: rollup for owner, rollup in self.rollups.items() if self._messages.get(owner) or rollup.unsaved}
-        written: dict[int, tuple[int, list[Record], Record]] = {}
-        for owner, rollup in due.items():
-            if self.rollups.get(owner) is not rollup:  # it was handed over meanwhile
-                continue
-            position, records, marker = rollup.checkpoint()
-            packed: list[Record] = []
-            while some := list(islice(records, _PACKED_AT_ONCE)):
-                packed += some
-                await let_others()
-                if self.failure is not None:
-                    return
-            written[owner] = position, packed, marker
-        await self.outlet.flush()  # what is told of these messages, before they are acknowledged
-        await self._writer.write(topic, ((owner, records) for owner, (_, records, _) in written.items()))
-        await self._writer.write(topic, ((owner, [marker]) for owner, (_, _, marker) in written.items()))
-        for owner, (position, _, _) in written.items():
-            _acknowledge(self._messages.get(owner), position)
+        await self._checkpoints.write()
 
 
 def _gaps(missing: Mapping[tuple[str, int], int]) -> list[str]:
@@ -317,8 +264,3 @@ def _gaps(missing: Mapping[tuple[str, int], int]) -> list[str]:
 
 async def _nothing(_owned: set[int], _new: Sequence[int]) -> None:
     return
-
-
-def _acknowledge(waiting: Unacknowledged | None, offset: int) -> None:
-    while waiting and waiting[0][0] <= offset:
-        waiting.popleft()[1].ack()

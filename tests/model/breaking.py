@@ -31,7 +31,7 @@ Break = Callable[[Patch], None]
 
 def writes_in_order(*tables: str) -> Break:
     def apply(patch: Patch) -> None:
-        patch.setattr("agents.pipeline.FOLD_TABLES", tables)
+        patch.setattr("agents.checkpoints.FOLD_TABLES", tables)
         steps = {"cells": 1, "accounts": 2, "markers": 3}
         patch.setattr(Checkpoint, "steps", property(lambda self: tuple(self[steps[table]] for table in tables)))
 

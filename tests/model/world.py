@@ -43,8 +43,8 @@ class World:
         self.seen: dict[str, tuple[tuple[str, int], Said]] = {}
         self.doors = Doors(self.broker, self.clock, SOURCES, self._committed)
         self.doors.open(patch)
-        patch.setattr("agents.pipeline.let_others", self._let_others)
-        patch.setattr("agents.pipeline._PACKED_AT_ONCE", 1)
+        patch.setattr("agents.checkpoints.let_others", self._let_others)
+        patch.setattr("agents.checkpoints._PACKED_AT_ONCE", 1)
         MADE.hand_out(patch)
         self.intakes: list[IntakeProcess] = [self._new_intake()]
         self.workers: list[WorkerProcess] = [self.new_worker(set(range(PARTITIONS)))]

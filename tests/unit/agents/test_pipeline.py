@@ -97,7 +97,8 @@ async def test_once_closed_nothing_is_folded_taken_or_told_but_what_was_folded_c
     pure.send([_call(0), _call(1)])
     pipeline = under_way(leads(0, "", "rep=r1"))
     fold = pipeline.folds[0] = pure.new_fold(0)
-    pipeline._frames[0], pipeline._messages[0] = deque(), deque()
+    pipeline._checkpoints.add_fold(0)
+    pipeline._checkpoints.add_rollup(0)
     first, second, *_ = pure.logs[0]
     pipeline.take_frame(0, 0, first, object())
     pipeline.close()
@@ -106,7 +107,7 @@ async def test_once_closed_nothing_is_folded_taken_or_told_but_what_was_folded_c
     assert fold.fence == 0
     assert pipeline.rollups[0].position == -1
     assert [only async for only in pipeline.publishing.publications(global_only=False)] == []
-    assert [offset for offset, _ in pipeline._frames[0]] == [0]
+    assert [offset for offset, _ in pipeline._checkpoints.frames[0]] == [0]
     assert fold.checkpoint().fence == 0
 
 
@@ -133,7 +134,8 @@ def with_one_call(producer: object) -> Pipeline:
     pure.send([_call(0)])
     client = cast(AIOKafkaProducer, producer)
     pipeline = Pipeline(settings, pure.plan, client, Outlet(settings, client, celebrate), state_names(settings))
-    pipeline.folds[0], pipeline._frames[0] = pure.new_fold(0), deque()
+    pipeline.folds[0] = pure.new_fold(0)
+    pipeline._checkpoints.add_fold(0)
     pipeline.take_frame(0, 0, pure.logs[0][0], Mock())
     return pipeline
 
@@ -150,7 +152,7 @@ async def test_what_was_not_emitted_is_never_checkpointed(*, at_once: bool) -> N
     with pytest.raises(UnavailableError, match="did not take cells") if at_once else contextlib.nullcontext():
         await pipeline.checkpoint()
     assert set(producer.sent) == {pipeline._cells}
-    pipeline._frames[0][0][1].ack.assert_not_called()
+    pipeline._checkpoints.frames[0][0][1].ack.assert_not_called()
 
 
 @pytest.mark.asyncio
@@ -182,14 +184,14 @@ async def test_what_fails_while_folds_are_checkpointed_is_not_made_durable() -> 
     slow.free.set()
     await checkpoint
     assert slow.asked == 1, "the other is not even told"
-    pipeline._frames[0][0][1].ack.assert_not_called()
+    pipeline._checkpoints.frames[0][0][1].ack.assert_not_called()
 
 
 @pytest.mark.asyncio
 async def test_what_fails_while_rollups_are_checkpointed_is_not_made_durable(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = under_way(leads(0, ""), leads(0, "rep=r"))
     first, second = pipeline.rollups.values()
-    pipeline._messages = {0: deque([(0, Mock())]), 1: deque([(0, Mock())])}
+    pipeline._checkpoints.messages = {0: deque([(0, Mock())]), 1: deque([(0, Mock())])}
     take, never = first.checkpoint, Mock()
 
     def take_and_fail() -> Any:
@@ -200,18 +202,19 @@ async def test_what_fails_while_rollups_are_checkpointed_is_not_made_durable(mon
     monkeypatch.setattr(second, "checkpoint", never)
     await pipeline.checkpoint()
     never.assert_not_called()
-    assert [messages[0][1].ack.called for messages in pipeline._messages.values()] == [False, False]
+    assert [messages[0][1].ack.called for messages in pipeline._checkpoints.messages.values()] == [False, False]
 
 
 def test_frames_that_nobody_commits_are_not_remembered() -> None:
     pure = PurePipeline(settings_from({"kafka": {"partitions": 1}}), partitions=1, frame_events=1)
     pure.send([_call(0), _call(1)])
     pipeline = under_way()
-    pipeline.folds[0], pipeline._frames[0] = pure.new_fold(0), deque()
+    pipeline.folds[0] = pure.new_fold(0)
+    pipeline._checkpoints.add_fold(0)
     for offset, raw in enumerate(pure.logs[0]):
         pipeline.take_frame(0, offset, raw, None)
     assert pipeline.folds[0].fence == len(pure.logs[0]) - 1
-    assert not pipeline._frames[0]
+    assert not pipeline._checkpoints.frames[0]
 
 
 def leads(fence: int, *dims: str) -> CellsMessage:
