@@ -46,12 +46,13 @@ class Floor:
         pace = LivePace(backfill_days=14.0 if history else 0.0, backfill_limit=max(1, history))
         self._rate = rate
         self._topics = settings.topics.sources()
-        self._events: Iterator[SimulatedEvent] = live(config, _now_ms(), pace)
+        self._begun_ms = _now_ms()
+        self._events: Iterator[SimulatedEvent] = live(config, self._begun_ms, pace)
         self.history_sent = 0
 
     async def send_history(self, sender: AIOKafkaProducer, tracks: Tracks) -> None:
-        """Send what happened before now, at once."""
-        for event in takewhile(lambda event: event.at_ms < _now_ms(), self._events):
+        """Send what happened before the floor was made, at once: what happens meanwhile may come faster than that."""
+        for event in takewhile(lambda event: event.at_ms < self._begun_ms, self._events):
             await _send(sender, tracks, self._outgoing(event))
             self.history_sent += 1
         await sender.flush()
