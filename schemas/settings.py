@@ -133,7 +133,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _lay_over(document: dict[str, Any], variables: Mapping[str, str]) -> dict[str, str]:
     """Put ``SALESPULSE_A__B`` into ``document["a"]["b"]``; returns dotted key -> variable name."""
     laid: dict[str, str] = {}
+    meant = {ENV_PREFIX + name.replace(".", "_").upper(): name for name in setting_names()}
     for variable, text in sorted(variables.items()):
+        if variable in meant and not text.startswith("tcp://"):  # what Kubernetes sets for a service of such a name
+            right = ENV_PREFIX + meant[variable].replace(".", "__").upper()
+            raise SettingsError(f"environment {variable}: no such setting; did you mean {right}?")
         if not variable.startswith(ENV_PREFIX) or "__" not in variable:
             continue
         keys = _keys(variable.removeprefix(ENV_PREFIX).split("__"))

@@ -60,6 +60,19 @@ class Subscriber:
         if self._pending or self.reset or self._is_worth_telling(freshness):
             self.wake.set()
 
+    def begin_snapshot(self) -> None:
+        """Note that a snapshot is read now: what is lost from here on needs another one."""
+        self.reset = False
+        self._told = None
+
+    def end_snapshot(self, last_id: str, freshness: Freshness) -> None:
+        """Note that a snapshot with entries up to this one is sent; what was offered meanwhile may be in it."""
+        self.since = last_id
+        self.tell(freshness)
+        self._pending = {entry.key: entry for entry in self.take()}
+        if not (self._pending or self.reset):
+            self.wake.clear()
+
     def tell(self, freshness: Freshness) -> None:
         """Note that the client is told now how fresh the values are."""
         self.freshness = self._told = freshness

@@ -98,6 +98,7 @@ class Stream:
             try:
                 return await self._snapshot(subscriber)
             except UnavailableError:  # an error status would make the browser give up for good
+                subscriber.reset = True
                 silent = _silent(subscriber.freshness)
                 subscriber.tell(silent)
                 return _event("delta", subscriber.since, _about(silent), ())
@@ -110,10 +111,9 @@ class Stream:
         return _event("delta", last_id, _about(freshness), payloads)
 
     async def _snapshot(self, subscriber: Subscriber) -> bytes:
+        subscriber.begin_snapshot()
         answer = await self._reader.read(subscriber.query)
-        subscriber.since = answer.last_id
-        subscriber.reset = False
-        subscriber.tell(answer.freshness)
+        subscriber.end_snapshot(answer.last_id, answer.freshness)
         about = _about(answer.freshness) | {"page": self._page}
         return _event("snapshot", answer.last_id, about, [payload for _, payload in answer.series])
 

@@ -255,10 +255,11 @@ async def test_ticks_without_news_keep_keys_alive_and_time_moving(
     running = asyncio.create_task(sink.run())
     prefix, end = keys_of(settings), asyncio.get_running_loop().time() + 3.0
     stamps: set[object] = set()
-    while asyncio.get_running_loop().time() < end or len(stamps) < 10:
-        if stamp := await raw.hget(f"{prefix}:meta", "updated_at"):
-            stamps.add(stamp)
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(30):
+        while asyncio.get_running_loop().time() < end or len(stamps) < 10:
+            if stamp := await raw.hget(f"{prefix}:meta", "updated_at"):
+                stamps.add(stamp)
+            await asyncio.sleep(0.02)
     for key in ("meta", "kpi:today", "rank:revenue:rep:today"):
         assert await raw.exists(f"{prefix}:{key}"), key
     running.cancel()

@@ -104,6 +104,39 @@ def test_silence_is_told_again_to_whoever_got_an_older_snapshot_after_it() -> No
     assert not subscriber.reset
 
 
+def test_what_came_while_its_snapshot_was_read_is_sent_if_it_is_not_in_it() -> None:
+    subscriber = Subscriber(Query(("today", "7d"), (Selection(("revenue",)),)))
+    subscriber.begin_snapshot()
+    subscriber.offer(LIVE, [Update("2-0", "revenue|today|", b"{}")])
+    subscriber.end_snapshot("2-0", LIVE)
+    assert not subscriber.wake.is_set()
+    subscriber.ask_snapshot()
+    subscriber.begin_snapshot()
+    subscriber.offer(LIVE, [Update("3-0", "revenue|today|", b"{}"), Update("4-0", "revenue|7d|", b"{}")])
+    subscriber.end_snapshot("3-0", LIVE)
+    assert subscriber.wake.is_set()
+    assert [entry.id for entry in subscriber.take()] == ["4-0"]
+
+
+def test_what_is_lost_while_a_snapshot_is_read_needs_another() -> None:
+    subscriber = Subscriber(REVENUE)
+    subscriber.begin_snapshot()
+    subscriber.ask_snapshot()
+    subscriber.end_snapshot("2-0", LIVE)
+    assert subscriber.wake.is_set()
+    assert subscriber.reset
+
+
+def test_a_snapshot_is_no_reason_for_another_when_values_are_live_again_meanwhile() -> None:
+    subscriber = told(STALE)
+    subscriber.offer(LIVE, ())
+    subscriber.begin_snapshot()
+    subscriber.offer(LIVE, ())
+    subscriber.end_snapshot("2-0", LIVE)
+    assert not subscriber.reset
+    assert not subscriber.wake.is_set()
+
+
 def test_how_fresh_values_are_is_told_once_a_second_and_what_they_are_worth_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -118,6 +118,21 @@ def test_what_a_variable_has_wrong_names_the_variable(variable: str, value: str,
     assert refused("", {variable: value}).startswith(f"environment SALESPULSE_{variable}: {said}")
 
 
+def test_a_variable_with_one_underscore_for_two_is_refused() -> None:
+    said = refused("", {"PIPELINE_EMIT_INTERVAL": "5ms"})
+    assert said.startswith("environment SALESPULSE_PIPELINE_EMIT_INTERVAL: no such setting; ")
+    assert said.endswith("did you mean SALESPULSE_PIPELINE__EMIT_INTERVAL?")
+
+
+def test_what_kubernetes_sets_for_a_service_is_no_setting() -> None:
+    environment = {
+        "HTTP_PORT": "tcp://10.0.0.7:8080",
+        "HTTP_PORT_8080_TCP_PORT": "8080",
+        "HTTP_SERVICE_HOST": "10.0.0.7",
+    }
+    assert loaded("", **environment).http.port == Settings().http.port
+
+
 @pytest.mark.parametrize(
     ("environment", "points"),
     [
