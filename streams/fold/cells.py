@@ -20,8 +20,6 @@ BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 
 """Length of a block per resolution: about thirty slices."""
 
 _DAY: Final = RESOLUTIONS.index("1d")
-_LARGE: Final = RESOLUTIONS.index("15m")
-"""From this resolution on a cell holds so much that it is told by what changed of it."""
 _RETENTION_MS: Final = tuple(RETENTION_MS.get(name, 1 << 60) for name in RESOLUTIONS)
 _REACH_MS: Final = tuple(length + kept for length, kept in zip(BLOCK_MS, _RETENTION_MS, strict=True))
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
@@ -229,14 +227,11 @@ class CellStore:
                     _add_up(cell, sums)
                 unsaved.add(dims)
                 in_block = (changed if dims else self._changed_global.setdefault(span, {})).setdefault(dims, {})
-                if resolution < _LARGE:
-                    in_block[start] = None
-                else:
-                    _note(in_block, start, sums)
+                _note(in_block, start, sums)
 
 
 def _note(changed: Changed, start: int, sums: Mapping[str, int]) -> None:
-    """Remember which measures of a large cell changed."""
+    """Remember which measures of a cell changed: what it is told by, as most of what it holds did not."""
     if start not in changed:
         changed[start] = sums
         return

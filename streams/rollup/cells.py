@@ -130,8 +130,8 @@ class RollupCells:
 
 def _difference(known: Mapping[str, int], update: CellUpdate) -> dict[str, int]:
     """Return only what differs: a KPI whose measures did not change need not be computed."""
-    sums = update.sums
-    delta = {name: value - known.get(name, 0) for name, value in sums.items() if value != known.get(name, 0)}
+    sums, before = update.sums, known.get
+    delta = {name: grown for name, value in sums.items() if (grown := value - before(name, 0))}
     if update.whole and not known.keys() <= sums.keys():
         delta.update({name: -value for name, value in known.items() if value and name not in sums})
     return delta

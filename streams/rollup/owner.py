@@ -190,7 +190,7 @@ class Rollup:
         of_global = len(values)
         while self._worklist.has_others and (most_values is None or len(values) - of_global < most_values):
             self._windows.settle(self._worklist.next)
-            values += self._valuation.of_series(self._worklist.take(), stamp)
+            values += self._valuation.of_series(self._worklist.take(wall_ms), stamp)
         if of_others and not self._worklist.has_others:
             if self._goals is not None:  # which are about any series
                 self._windows.settle_all()

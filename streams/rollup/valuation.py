@@ -96,7 +96,7 @@ class Valuation:
                 if said is not None and self._published.get(key) != said:
                     yield self._publish(key, kpi, series, said, revision, stamp)
         if work.dims != CLASSES:
-            series.previous_changed.clear()
+            series.previous_changed.difference_update(work.windows)
 
     def _contents(
         self, series: Series, work: Work, window: int, kpis: Iterable[WindowKpi]

@@ -11,7 +11,10 @@ from schemas.windows import WINDOWS
 EVERY_WINDOW: Final = range(len(WINDOWS))
 
 _RARER: Final = 4  # so every 4 s with the default tick: sooner than values are stale
-"""How much rarer broken-down series are due while there is much to catch up with: what they would say is old anyway."""
+"""How much rarer long windows of broken-down series are due, of which a second changes little; and all their windows
+while there is much to catch up with: what they would say is old anyway."""
+_LONG: Final = frozenset(index for index, name in enumerate(WINDOWS) if name not in ("5m", "1h", "24h", "today"))
+"""Windows of more than a day."""
 _MOVED_TURN: Final = 4
 
 Measures = set[str] | None
@@ -33,7 +36,7 @@ class Worklist:
     """Series waiting to be published, each once.
 
     The global series is due at once; what is broken down waits for :meth:`release`, so that a series that changes with
-    every event is not published with every event.
+    every event is not published with every event. Its long windows wait for longer.
 
     Args:
         every_ms: Least time between two values of a series that is broken down.
@@ -46,6 +49,7 @@ class Worklist:
         self.look_every_ms = every_ms / 2
         self._every_ms = every_ms
         self._let_go_ms: dict[str, int] = {}
+        self._long_taken_ms: dict[str, int] = {}
         self._released_ms = 0
         self._quality: Quality = "partial"
         self._not_live: dict[str, set[int]] = {}
@@ -137,15 +141,28 @@ class Worklist:
         """The series whose work :meth:`take` returns."""
         return next(iter(self._next_due()))
 
-    def take(self) -> Work:
-        """Return the work of the next other series that is due, and forget it.
+    def take(self, wall_ms: int) -> Work:
+        """Return the work of the next other series that is due, and forget it but for long windows that are to wait.
 
         What events changed comes before what time alone moved on, which has every fourth turn where there is more to
         do than is ever done.
         """
         due = self._next_due()
         self._turn += 1
-        return self._taken(due.pop(next(iter(due))))
+        work = due.pop(next(iter(due)))
+        if due is self._due:
+            self._defer_long(work, wall_ms)
+        return self._taken(work)
+
+    def _defer_long(self, work: Work, wall_ms: int) -> None:
+        """Take out of a work what long windows have to say sooner than in every fourth value of the series."""
+        every_ms = self._every_ms + wall_ms - self._let_go_ms[work.dims]  # how long it had to wait for its turn
+        if not 0 <= wall_ms - self._long_taken_ms.get(work.dims, 0) < _RARER * every_ms:
+            self._long_taken_ms[work.dims] = wall_ms
+            return
+        waiting = (work.windows.keys() & _LONG) - work.forced
+        if waiting:
+            self._changed[work.dims] = Work(work.dims, {index: work.windows.pop(index) for index in waiting}, set())
 
     def _next_due(self) -> _Waiting:
         has_turn = self._due_moved and not (self._turn + 1) % _MOVED_TURN

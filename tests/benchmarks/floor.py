@@ -81,7 +81,7 @@ async def send_in_time(sender: AIOKafkaProducer, tracks: Tracks, events: list[Ou
 
 
 async def _send(sender: AIOKafkaProducer, tracks: Tracks, event: Outgoing) -> None:
-    tracks.sent(event.kind, event.team)
+    tracks.sent(event.kind, event.team, event.at_ms)
     await sender.send(event.topic, event.payload, event.key)
 
 

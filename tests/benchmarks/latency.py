@@ -19,7 +19,7 @@ from schemas.settings import Settings
 from tests.benchmarks.floor import Floor
 from tests.benchmarks.readers import read_events, read_redis
 from tests.benchmarks.rig import PROJECT, Installation, Servers, WorkerProcess, machine, memory_mib
-from tests.benchmarks.tracked import BY_TEAM
+from tests.benchmarks.tracked import OF_TEAMS
 from tests.benchmarks.watching import WARM_S, Processes, watching
 
 _READY_S: Final = 30.0
@@ -76,7 +76,7 @@ async def _product(
     view = redis.asyncio.Redis.from_url(settings.redis.url)
     processes = Processes(installation.running, {"worker": worker.process.pid, "wall": wall.process.pid})
     try:
-        async with watching(settings, processes, "kafka", BY_TEAM) as watch:
+        async with watching(settings, processes, "kafka", *OF_TEAMS) as watch:
             watch.read(read_redis(view, settings.redis.prefix, watch.counted), "redis")
             watch.read(read_events(wall.url, watch.counted), "sse")
             await floor.send_history(watch.sender, watch.counted)

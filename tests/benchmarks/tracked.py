@@ -2,16 +2,19 @@
 
 Each event of these types adds exactly one to a global count of the window `all`, which never falls. So the first
 published value that has reached n holds the n-th event sent (but for the order of events of one type that were under
-way together, which does not change the mean). So do the calls of each team, for series that have a dimension.
+way together, which does not change the mean). So do the calls of each team, for series that have a dimension; those of
+today begin with what the team did today already, so a run that midnight (UTC) falls into is of no use.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal, NamedTuple
+
+from schemas.windows import DAY_MS
 
 Part = Literal["numerator", "denominator"]
 
@@ -48,11 +51,13 @@ COUNTS: Final = {
 """Event type -> the count that it adds one to."""
 
 BY_TEAM: Final = "by team"
-"""The reader of the KPI topic that takes note of the calls of each team."""
+BY_TEAM_EVER: Final = "by team, all time"
+OF_TEAMS: Final = {BY_TEAM: "today", BY_TEAM_EVER: "all"}
+"""Reader of the KPI topic that takes note of the calls of each team -> in which window."""
 
 _OF_TEAMS: Final = "call.completed"
-_TEAM_KEY: Final = f"{COUNTS[_OF_TEAMS].key}team="
-_TEAM_BYTES: Final = _TEAM_KEY.encode()
+_TEAM_KEYS: Final = {f"{COUNTS[_OF_TEAMS].kpi}|{window}|team=": reader for reader, window in OF_TEAMS.items()}
+_TEAM_BYTES: Final = tuple(key.encode() for key in _TEAM_KEYS)
 _KIND_OF: Final = {count.key: kind for kind, count in COUNTS.items()}
 
 
@@ -93,14 +98,17 @@ class Tracks:
     def __init__(self) -> None:
         self._of_kind = {kind: Track() for kind in COUNTS}
         self._of_team: defaultdict[str, Track] = defaultdict(Track)
+        self._before_today: Counter[str] = Counter()
+        self._today_ms = time.time_ns() // 1_000_000 // DAY_MS * DAY_MS
 
-    def sent(self, kind: str, team: str) -> None:
-        """Take note that an event is sent now."""
+    def sent(self, kind: str, team: str, at_ms: int) -> None:
+        """Take note that an event that happened at a time (UTC milliseconds) is sent now."""
         track = self._of_kind.get(kind)
         if track is not None:
             track.sent_s.append(time.perf_counter())
         if kind == _OF_TEAMS and team:
             self._of_team[team].sent_s.append(time.perf_counter())
+            self._before_today[team] += at_ms < self._today_ms
 
     def saw(self, reader: str, key: str, value: Mapping[str, Any]) -> None:
         """Take note of a published value, if it is one of the global counts."""
@@ -110,11 +118,14 @@ class Tracks:
 
     def saw_team(self, key: str, value: Mapping[str, Any]) -> None:
         """Take note of the published calls of a team."""
-        self._of_team[key.removeprefix(_TEAM_KEY)].saw(BY_TEAM, COUNTS[_OF_TEAMS].of(value))
+        of_teams, team = key[: key.index("=") + 1], key[key.index("=") + 1 :]
+        reader = _TEAM_KEYS[of_teams]
+        before = self._before_today[team] if reader == BY_TEAM else 0
+        self._of_team[team].saw(reader, before + COUNTS[_OF_TEAMS].of(value))
 
     def of(self, reader: str) -> Collection[Track]:
         """Return the tracks that a reader takes note of."""
-        return (self._of_team if reader == BY_TEAM else self._of_kind).values()
+        return (self._of_team if reader in OF_TEAMS else self._of_kind).values()
 
 
 def is_of_a_team(key: bytes) -> bool:

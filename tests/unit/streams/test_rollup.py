@@ -166,9 +166,51 @@ def test_a_series_is_said_soon_when_it_was_quiet_and_once_in_a_while_when_it_is_
             rollup.take(message(fence + 1, fence, wall_ms - MINUTE_MS, dims="rep=quiet"), wall_ms)
         found = values(rollup, wall_ms)
         for dims, at_ms in said.items():
-            if f"leads_created|all|{dims}" in found:
+            if f"leads_created|today|{dims}" in found:
                 at_ms.append(late_ms)
     assert said == {"rep=busy": [0, 1_000, 2_000, 3_000, 4_000, 5_000], "rep=quiet": [3_000]}
+
+
+def test_long_windows_of_a_busy_series_are_said_with_every_fourth_value_of_the_others() -> None:
+    rules = msgspec.structs.replace(rollup_rules("USD", 1, "wall"), broken_down_every_ms=1_000)
+    rollup = Rollup(0, PLAN, CALENDAR, rules, has_global=True)
+    said: dict[str, dict[int, object]] = {window: {} for window in ("24h", "today", "7d", "mtd", "all")}
+    for second in range(15):
+        wall_ms = NOW + second * 1_000
+        if second < 10:
+            rollup.take(message(second + 1, second, wall_ms - MINUTE_MS, dims="rep=r"), wall_ms)
+        found = values(rollup, wall_ms)
+        for window, of_window in said.items():
+            if value := found.get(f"leads_created|{window}|rep=r"):
+                of_window[second] = value.value
+    short, long = {second: second + 1 for second in range(10)}, {0: 1, 4: 5, 8: 9, 12: 10}
+    assert said == {"24h": short, "today": short, "7d": long, "mtd": long, "all": long}
+
+
+def test_long_windows_say_of_previous_intervals_what_changed_while_they_waited() -> None:
+    rules = msgspec.structs.replace(rollup_rules("USD", 1, "wall"), broken_down_every_ms=1_000)
+    rollup = Rollup(0, PLAN, CALENDAR, rules, has_global=True)
+    rollup.take(message(1, 0, NOW - MINUTE_MS, dims="rep=r"), NOW)
+    values(rollup)
+    rollup.take(message(1, 1, NOW - 8 * DAY_MS, dims="rep=r"), NOW + 1_000)
+    assert "leads_created|7d|rep=r" not in values(rollup, NOW + 1_000)
+    found = values(rollup, NOW + 4_000)["leads_created|7d|rep=r"]
+    assert (found.value, found.previous) == (1, 1)
+
+
+def test_more_than_there_is_time_for_is_said_of_long_windows_in_every_fourth_value_as_well() -> None:
+    rules = msgspec.structs.replace(rollup_rules("USD", 1, "wall"), broken_down_every_ms=1_000)
+    rollup = Rollup(0, PLAN, CALENDAR, rules, has_global=True)
+    said: dict[str, list[int]] = {"today": [], "all": []}
+    for second in range(60):
+        wall_ms = NOW + second * 1_000
+        for n in range(3):
+            rollup.take(message(second + 1, second, wall_ms - MINUTE_MS, dims=f"rep={n}"), wall_ms)
+        found = values(rollup, wall_ms, most_values=1)  # of one rep
+        for window, at_s in said.items():
+            if f"leads_created|{window}|rep=0" in found:
+                at_s.append(second)
+    assert said == {"today": list(range(0, 60, 3)), "all": list(range(0, 60, 12))}
 
 
 def test_broken_down_series_are_said_more_rarely_while_behind_and_at_once_when_live() -> None:
@@ -178,7 +220,7 @@ def test_broken_down_series_are_said_more_rarely_while_behind_and_at_once_when_l
     def said(second: int, backlog: int) -> bool:
         wall_ms = NOW + second * 1_000
         rollup.take(message(second + 1, second, wall_ms - MINUTE_MS, dims="rep=r", backlog=backlog), wall_ms)
-        return "leads_created|all|rep=r" in values(rollup, wall_ms)
+        return "leads_created|today|rep=r" in values(rollup, wall_ms)
 
     assert [said(second, 0) for second in range(3)] == [True, True, True]
     assert [said(second, 10_000) for second in range(3, 12)] == [False, False, False, True] * 2 + [False]
