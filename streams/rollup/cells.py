@@ -142,10 +142,9 @@ def _sums(resolution: int, known: dict[str, int], update: CellUpdate) -> dict[st
 
     They stay in the cell of all time: whoever takes over a series has to say of what became empty that it did.
     """
-    if resolution == _ALL:
-        return {**(dict.fromkeys(known, 0) if update.whole else known), **update.sums}
-    return update.sums if update.whole else _without_zeros({**known, **update.sums})
-
-
-def _without_zeros(sums: dict[str, int]) -> dict[str, int]:
-    return {name: value for name, value in sums.items() if value} if 0 in sums.values() else sums
+    if update.whole:
+        return {**dict.fromkeys(known, 0), **update.sums} if resolution == _ALL else update.sums
+    sums = {**known, **update.sums}
+    if resolution != _ALL and 0 in update.sums.values():
+        return {name: value for name, value in sums.items() if value}
+    return sums
