@@ -2,7 +2,8 @@
 
 Also after a restart: a goal may have ended, or been withdrawn, while nobody was there to say so. What was published by
 the last checkpoint is stored with it; what a former owner published after that, it published of goals whose definitions
-come by again in the cells.
+come by again in the cells. What the last publication says to be unknown is stored as well, since it may not have been
+sent: an owner that dies before it is has it said by the next one.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class GoalSeries:
         self._version_base = version_base
         self._due = False
         self._said: dict[str, tuple[Content | None, Unit]] = {}
+        self._ending: dict[str, Unit] = {}
+        """What the last publication said to be unknown; Kafka has it for certain when there is another one."""
         self._stored: dict[str, Unit] = {}
         self._since_ms: int | None = None
         self._passed_by: dict[tuple[str, str], None] = {}
@@ -61,7 +64,7 @@ class GoalSeries:
 
     def unsaved(self) -> dict[str, Unit] | None:
         """Return what the next checkpoint is to store; None where nothing changed."""
-        told = {key: unit for key, (_, unit) in self._said.items()} | dict(self._former(None))
+        told = self._ending | {key: unit for key, (_, unit) in self._said.items()} | dict(self._former(None))
         if told == self._stored:
             return None
         self._stored = told
@@ -81,12 +84,14 @@ class GoalSeries:
         """Have goals looked at again; and published again, changed or not, when ``everything`` is."""
         self._due = True
         if everything:
-            self._said = {key: (None, unit) for key, (_, unit) in self._said.items()}
+            said = self._ending | {key: unit for key, (_, unit) in self._said.items()}
+            self._said = {key: (None, unit) for key, unit in said.items()}
 
     def values(
         self, series: Mapping[str, Series], timeline: Timeline, now_ms: int, stamp: Stamp
     ) -> Iterator[Published]:
         """Return what changed; what is no goal any more is unknown, once."""
+        self._ending = {}
         if not self._due:
             return
         self._due = False
@@ -103,6 +108,7 @@ class GoalSeries:
                 yield self._published(key, unit, content, revision, stamp)
         for key, (_, unit) in self._said.items():
             if key not in said:
+                self._ending[key] = unit
                 window = WINDOWS.index(key.split("|")[1])
                 content = Content(UNKNOWN, None, timeline.windows[window].span)
                 yield self._published(key, unit, content, revision, stamp)

@@ -315,9 +315,34 @@ def test_a_goal_whose_period_ends_while_nobody_is_there_is_unknown_afterwards(*,
     assert said["target_attainment|wtd|"].value is None
     assert attained(said, "month") == (250, 500)
     owners.hear(sale(1, "2024-03-18 00:00"))
+    owners.publish(at("2024-03-18 00:01"))  # all of it once more, as it is live again
+    owners.publish(at("2024-03-18 00:01"))
     owners.checkpoint()
     owners.die()
     assert "target_attainment|wtd|target=week" not in owners.publish(at("2024-03-18 00:01")), "that was said"
+
+
+def test_that_a_goal_has_ended_is_told_by_the_next_owner_as_well_until_it_was_sent() -> None:
+    #  set, published   the week is over, which is not sent   checkpoint   dies
+    owners = Owners()
+    owners.hear(sale(250), goal("week", value=1_000, period="week", start="2024-03-11"))
+    owners.publish()
+    owners.hear(sale(1, "2024-03-18 00:00"))
+    lost = owners.publish(at("2024-03-18 00:01"))
+    assert attained(lost, "week", "wtd") == (None, None)
+    owners.checkpoint()
+    owners.die()
+    assert attained(owners.publish(at("2024-03-18 00:01")), "week", "wtd") == (None, None)
+
+
+def test_that_a_goal_has_ended_is_told_again_where_nobody_took_it() -> None:
+    owners = Owners()
+    owners.hear(sale(250), goal("week", value=1_000, period="week", start="2024-03-11"))
+    owners.publish()
+    owners.publish(at("2024-03-18 00:01"))
+    again = owners.floor.rollup.publication(at("2024-03-18 00:01"), complete=True)
+    assert again is not None
+    assert "target_attainment|wtd|target=week" in {value.key for value in again.values}
 
 
 @pytest.mark.parametrize("checkpoint_first", [True, False])
