@@ -17,6 +17,9 @@ _LOOK_S: Final = 0.1
 _SETTLE_S: Final = 0.5
 """How long after the end of catching up an act comes: what came last is part of it, and does not wait for the next."""
 
+TURN_S: Final = 0.005
+"""How long an agent may go on before others have their turn: what waits for Kafka takes dozens of turns."""
+
 Behind = Callable[[], bool]
 """Tells whether there is much to catch up with."""
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from agents.batches import Headers, send_batches
 from agents.kafka import MAX_REQUEST_BYTES, AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
 from agents.progress import RecoveryProgress
 from agents.reading import begin_and_end_offsets, read_to_end
@@ -15,7 +16,8 @@ from schemas.settings import Settings
 from schemas.wire import fence_of
 
 _LOG = logging.getLogger(__name__)
-_BATCH_BYTES = 900_000
+_LARGE_BYTES = 225_000
+"""Records beyond this go by themselves: a batch takes little more."""
 
 Record = tuple[bytes, bytes | None]
 
@@ -112,18 +114,14 @@ class ChangelogWriter:
                 ) from result
 
     async def _write_partition(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        small: list[tuple[bytes, bytes | None, Headers]] = []
         futures: list[asyncio.Future[object]] = []
-        batch = self._producer.create_batch()
         for key, value in records:
-            if value is not None and len(value) + len(key) > _BATCH_BYTES // 4:
+            if value is not None and len(value) + len(key) > _LARGE_BYTES:
                 futures.append(await self._send(topic, partition, key, value))
-                continue
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None)
-        if batch.record_count():
-            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+            else:
+                small.append((key, value, []))
+        futures += await send_batches(self._producer, topic, partition, small)
         await asyncio.gather(*futures)
 
     async def _send(self, topic: str, partition: int, key: bytes, value: bytes) -> asyncio.Future[object]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import faust
 from faust.types import TP
 
+from agents.cadence import TURN_S
 from agents.faust_driver import App, Consumer
 from agents.generations import StateNames
 from agents.kafka import heartbeat_ms, security_options
@@ -21,10 +22,8 @@ from schemas.topics import TABLES
 
 _LOG: Final = logging.getLogger(__name__)
 _SEEK_AGAIN_S: Final = 5.0
-_TURN_S: Final = 0.005
-"""How long an agent may go from message to message before others have their turn."""
 
-Take = Callable[[int, int, bytes, Any], int | None]
+Take = Callable[[int, int, bytes, Any], Awaitable[int | None]]
 """Partition, offset, message, event -> None when taken, else the offset to read on from."""
 
 
@@ -89,7 +88,7 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
         async for event in stream.noack().events():
             message, began_s = event.message, time.monotonic()
             try:
-                wanted = take(message.partition, message.offset, message.value, event)
+                wanted = await take(message.partition, message.offset, message.value, event)
                 if wanted is not None:
                     await _read_on_from(app, TP(message.topic, message.partition), wanted, seeking)
             except Exception as error:  # noqa: BLE001 - whatever it is, it must stop the worker
@@ -98,7 +97,7 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
                 pipeline.fail(error)
                 await asyncio.Event().wait()
             spent_s += time.monotonic() - began_s
-            if spent_s > _TURN_S:
+            if spent_s > TURN_S:
                 spent_s = 0.0
                 await asyncio.sleep(0)
 

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from agents.batches import Headers, send_batches
 from agents.kafka import AIOKafkaProducer, ProducerFenced, producer
 from agents.patience import patiently
 from schemas.settings import Settings
@@ -24,8 +25,6 @@ EVENT_TYPE: Final = "salespulse.kpi.changed.v1"
 _LOG: Final = logging.getLogger(__name__)
 _RENEW_S: Final = 86_400.0
 """Kafka forgets an epoch that nobody asked for in a week (``transactional.id.expiration.ms``)."""
-
-Headers = list[tuple[str, bytes]]
 
 
 class _Message(NamedTuple):
@@ -167,15 +166,7 @@ class KpiTopics:
 
     @staticmethod
     async def _send(client: AIOKafkaProducer, topic: str, partition: int, messages: Sequence[_Message]) -> None:
-        acknowledged: list[asyncio.Future[Any]] = []
-        batch = client.create_batch()
-        for key, value, headers in messages:
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                acknowledged.append(await client.send_batch(batch, topic, partition=partition))
-                batch = client.create_batch()
-                batch.append(key=key, value=value, timestamp=None, headers=headers)
-        acknowledged.append(await client.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*acknowledged)
+        await asyncio.gather(*await send_batches(client, topic, partition, messages))
 
     def _message(self, value: Published) -> _Message:
         key, kpi = value.key.encode(), value.value

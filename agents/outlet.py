@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from agents.batches import send_batches
+from agents.cadence import let_others
 from agents.kafka import AIOKafkaProducer, TopicPartition
 from agents.reading import read_to_end
 from schemas.declare import Kpi
@@ -24,9 +28,20 @@ from streams.moments import Moments, won
 from streams.publication import Publication
 from streams.rollup.goals import standing_goals
 
+_AT_ONCE: Final = 500
+"""Records handed to the producer in one act: some milliseconds."""
 _encoder: Final = msgspec.json.Encoder()
 
 Celebrate = Callable[[Sequence[bytes]], Awaitable[None]]
+
+
+class _Pending(NamedTuple):
+    """What is to be sent: where to, under which id, as which type of CloudEvent."""
+
+    where: TopicPartition
+    key: str
+    event_type: str
+    payload: bytes
 
 
 class Outlet:
@@ -43,12 +58,13 @@ class Outlet:
         self, settings: Settings, producer: AIOKafkaProducer, celebrate: Celebrate, kpis: Iterable[Kpi] = ()
     ) -> None:
         self._settings = settings
+        self._moments_topic = TopicPartition(settings.topics.moments, 0)
         self._producer = producer
         self._celebrate = celebrate
         limits = (kpi for kpi in kpis if kpi.better == "lower")
         self._moments = Moments([name for kpi in limits for name, _ in standing_goals(kpi, settings.money.currency)])
         self._told: set[int] = set()
-        self._pending: deque[tuple[str, str, str, bytes]] = deque()
+        self._pending: deque[_Pending] = deque()
         self._celebrations: list[bytes] = []
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._turn = asyncio.Lock()
@@ -59,8 +75,7 @@ class Outlet:
         Raises:
             UnavailableError: Kafka does not answer.
         """
-        topic = TopicPartition(self._settings.topics.moments, 0)
-        async for batch in read_to_end(self._settings, [topic]):
+        async for batch in read_to_end(self._settings, [self._moments_topic]):
             for record in batch:
                 self._know(record.key.decode())
 
@@ -74,22 +89,25 @@ class Outlet:
         for moment in self._moments.of(publication):
             self._tell(moment)
 
-    def restated(self, restatements: Iterable[Restatement]) -> None:
-        """Take restatements of closed windows."""
+    def restated(self, owner: int, restatements: Iterable[Restatement]) -> None:
+        """Take restatements of closed windows of an owner's series; they go to its partition, in order."""
+        where = TopicPartition(self._settings.topics.restatements, owner)
         for restatement in restatements:
             payload = _encoder.encode(restatement)
-            self._pending.append(
-                (self._settings.topics.restatements, restatement.id, "salespulse.kpi.restated.v1", payload)
-            )
+            self._pending.append(_Pending(where, restatement.id, "salespulse.kpi.restated.v1", payload))
 
     async def send(self) -> None:
         """Hand what is pending to the producer; what another task is handing over has been when this returns."""
         async with self._turn:
             while self._pending:
-                topic, key, event_type, payload = self._pending[0]
-                headers = self._headers(key, event_type)
-                self._in_flight.add(await self._producer.send(topic, payload, key.encode(), headers=headers))
-                self._pending.popleft()
+                (topic, partition), group = next(groupby(islice(self._pending, _AT_ONCE), attrgetter("where")))
+                records = [
+                    (each.key.encode(), each.payload, self._headers(each.key, each.event_type)) for each in group
+                ]
+                self._in_flight.update(await send_batches(self._producer, topic, partition, records))
+                for _ in records:
+                    self._pending.popleft()
+                await let_others()
         celebrations, self._celebrations = self._celebrations, []
         if celebrations:
             await self._celebrate(celebrations)
@@ -116,7 +134,7 @@ class Outlet:
     def _tell(self, moment: Moment) -> None:
         if self._know(moment.id):
             payload = _encoder.encode(moment)
-            self._pending.append((self._settings.topics.moments, moment.id, "salespulse.moment.v1", payload))
+            self._pending.append(_Pending(self._moments_topic, moment.id, "salespulse.moment.v1", payload))
             self._celebrations.append(payload)
 
     def _headers(self, key: str, event_type: str) -> list[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -21,6 +22,7 @@ from typing import Any, Final
 import msgspec
 from faust.types import TP
 
+from agents.cadence import TURN_S, let_others
 from agents.changelogs import ChangelogWriter
 from agents.checkpoints import Checkpoints
 from agents.emission import Emitter
@@ -82,8 +84,9 @@ class Pipeline:
             lambda: self.failure is not None,
         )
         self._closed = False
+        self._restates = False
         stale_ms = int(settings.pipeline.stale_after)
-        self.publishing = Publishing(self.rollups, self.is_behind, stale_ms)
+        self.publishing = Publishing(self.rollups, stale_ms)
 
     def fail(self, error: BaseException) -> None:
         """Remember why the worker has to stop, the first reason counts; and go no further than this.
@@ -186,7 +189,7 @@ class Pipeline:
 
     # What the agents call, message by message
 
-    def take_frame(self, partition: int, offset: int, raw: bytes, event: Any) -> int | None:
+    async def take_frame(self, partition: int, offset: int, raw: bytes, event: Any) -> int | None:
         """Fold one message of the log.
 
         Args:
@@ -216,8 +219,13 @@ class Pipeline:
         self.folded.set()
         return None
 
-    def take_cells(self, owner: int, offset: int, raw: bytes, event: Any) -> int | None:
-        """Take one message of the cells topic; returns as :meth:`take_frame`."""
+    async def take_cells(self, owner: int, offset: int, raw: bytes, event: Any) -> int | None:
+        """Take one message of the cells topic; returns as :meth:`take_frame`.
+
+        Others have their turn while restatements are computed, of which there may be thousands. What is checkpointed
+        meanwhile has the message's cells but not its offset, so it comes again: known cells change nothing then, and
+        what was not told yet is told.
+        """
         rollup = self.rollups.get(owner)
         if rollup is None or self._closed:
             return None
@@ -228,17 +236,36 @@ class Pipeline:
         for message in messages:
             rollup.take(message, now_ms)
             self.outlet.won(message.wins)
-        self.outlet.restated(rollup.take_restatements())
+            if not await self._restate(rollup, message, now_ms):
+                return None
         rollup.position = max(rollup.position, offset)
         self._checkpoints.messages[owner].append((offset, event))
         self.publishing.took(owner, messages)
         return None
+
+    async def _restate(self, rollup: Rollup, message: CellsMessage, now_ms: int) -> bool:
+        """Tell what a message changed in closed periods; whether the owner is still ours after that."""
+        began_s = time.monotonic()
+        for restatements in rollup.restatements(message, now_ms):
+            self.outlet.restated(rollup.owner, restatements)
+            if time.monotonic() - began_s > TURN_S:
+                self._restates = True
+                await let_others()
+                self._restates = False
+                if self.rollups.get(rollup.owner) is not rollup or self._closed:
+                    return False
+                began_s = time.monotonic()
+        return True
 
     # Cadences
 
     def is_behind(self) -> bool:
         """Tell whether a log partition of this worker has much to catch up with."""
         return self._emitter.is_behind(self.folds)
+
+    def is_late(self) -> bool:
+        """Tell whether values are soon old again: a log partition has much to catch up with, or much is restated."""
+        return self._restates or self.is_behind()
 
     async def emit(self) -> None:
         """Send changed cells to the owners of their series, and a sign of life where there are none."""

@@ -7,7 +7,7 @@ changed. Between the loss of partitions and the next assignment nobody knows who
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -21,8 +21,6 @@ from streams.rollup.owner import Rollup
 
 _MOST_VALUES: Final = 250
 """Values of broken-down series computed in one act: the global series, frames and cells want their turn in between."""
-_MOST_BEHIND: Final = 1_000
-"""Values of an owner computed in one go while there is much to catch up with, when nothing shown is new anyway."""
 
 
 class Publishing:
@@ -30,7 +28,6 @@ class Publishing:
 
     Args:
         rollups: The pipeline's, by owner; it adds and removes some.
-        is_behind: Tells whether there is much to catch up with.
         patience_ms: How long an owner waits to hear of every log partition before it begins.
 
     Attributes:
@@ -41,7 +38,6 @@ class Publishing:
     def __init__(
         self,
         rollups: Mapping[int, Rollup],
-        is_behind: Callable[[], bool],
         patience_ms: int,
     ) -> None:
         self.global_changed = asyncio.Event()
@@ -49,7 +45,6 @@ class Publishing:
         self.revoked = False
         """Whether the group is sharing out partitions: nobody knows who owns the series, so nothing is told of them."""
         self._rollups = rollups
-        self._is_behind = is_behind
         self._patience_ms = patience_ms
         self._from: dict[int, int] = {}
         self._assigned_ms: dict[int, int] = {}
@@ -108,7 +103,7 @@ class Publishing:
             busy: Owners that have to wait.
             global_only: What the global series has to say, else what all others have; owners that begin say everything.
         """
-        now_ms, behind = wall_ms(), self._is_behind()
+        now_ms = wall_ms()
         room = 0 if global_only else _MOST_VALUES
         for owner, rollup, first in self._waiting(busy, now_ms, global_only=global_only):
             if self.revoked:
@@ -119,7 +114,7 @@ class Publishing:
             publication = rollup.publication(
                 now_ms,
                 complete=first,
-                most_values=_MOST_BEHIND if behind and not global_only else room,
+                most_values=room,
                 without_global=not global_only and not first,
             )
             if rollup.global_waits:
@@ -132,8 +127,7 @@ class Publishing:
                 if self.revoked or self._rollups.get(owner) is not rollup:  # it was handed over meanwhile
                     continue
             self._begun.add(owner)
-            if not behind:
-                room = max(0, room - len(publication.values))
+            room = max(0, room - len(publication.values))
             yield publication
             if rollup.has_more:
                 self.changed.set()
@@ -182,7 +176,7 @@ class Publishing:
         values = {value.key: value for value in publication.values}
         while rollup.has_more and not self.revoked:
             await let_others()
-            more = rollup.publication(now_ms, most_values=_MOST_BEHIND)
+            more = rollup.publication(now_ms, most_values=_MOST_VALUES)
             if more is not None:
                 publication = more
                 values.update((value.key, value) for value in more.values)

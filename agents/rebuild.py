@@ -204,15 +204,15 @@ async def _fold_log(
         async for batch in reading:
             for record in batch:
                 if record.offset < ends[record.partition]:
-                    _take(pipeline, record)
+                    await _take(pipeline, record)
                     folded += 1
             for fold in pipeline.folds.values():
                 _forget(fold)
             progress(min(folded, total), total)
 
 
-def _take(pipeline: Pipeline, record: ConsumerRecord) -> None:
-    wanted = pipeline.take_frame(record.partition, record.offset, record.value, None)
+async def _take(pipeline: Pipeline, record: ConsumerRecord) -> None:
+    wanted = await pipeline.take_frame(record.partition, record.offset, record.value, None)
     if wanted is not None:
         raise StateError(f"{record.topic}[{record.partition}] has no message {wanted}, which is next to be folded")
 

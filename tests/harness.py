@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from schemas.catalogue.compose import catalogue_of
+from schemas.restatements import Restatement
 from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
@@ -45,6 +46,7 @@ class PurePipeline:
         self._normaliser = Normaliser(settings)
         self._frame_events = frame_events
         self._offset = 0
+        self._restatements: list[Restatement] = []
 
     def new_fold(self, partition: int, compression: Compression | None = None) -> PartitionFold:
         return PartitionFold(partition, self.plan, self.calendar, fold_rules(self.settings), compression)
@@ -101,6 +103,13 @@ class PurePipeline:
         """Hand changed cells to the rollup."""
         for message in self.messages():
             self.rollup.take(message, wall_ms)
+            for restatements in self.rollup.restatements(message, wall_ms):
+                self._restatements += restatements
+
+    def take_restatements(self) -> list[Restatement]:
+        """Return what changed in closed periods since the last time."""
+        taken, self._restatements = self._restatements, []
+        return taken
 
     def publish(self, wall_ms: int) -> dict[str, Published]:
         """Return the last value of every series."""

@@ -85,7 +85,6 @@ class CellsReader:
             for record in records:
                 for message in _decoder.decode(record.value or b"\x90"):
                     message.cells = {dims: updates for dims, updates in message.cells.items() if wanted(dims)}
-                    message.restated = []
                     rollup.take(message, now_ms)
         publication = rollup.publication(now_ms)
         values = {said.key: said for said in publication.values} if publication is not None else {}

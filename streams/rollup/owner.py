@@ -127,19 +127,24 @@ class Rollup:
             self._restore(key, block)
 
     def take(self, message: CellsMessage, wall_ms: int) -> None:
-        """Take what one log partition says; what was known before changes nothing."""
+        """Take what one log partition says; what was known before changes nothing.
+
+        What it says of closed periods is for :meth:`restatements`.
+        """
         self._upstream.hear(message, wall_ms)
         for dims, updates in message.cells.items():
             changes = self._cells.take(message.partition, dims, updates)
             if changes:
                 self._grow(message.partition, dims, changes)
+
+    def restatements(self, message: CellsMessage, wall_ms: int) -> Iterator[list[Restatement]]:
+        """Find what a message that was taken changed in closed periods, part by part, before the next one is taken.
+
+        All of them count as told when the last one was asked for.
+        """
         now_ms = self.clock_ms(wall_ms) if message.restated else None
         if now_ms is not None:
-            self._restater.restate(message.partition, message.restated, self.series, now_ms, wall_ms)
-
-    def take_restatements(self) -> list[Restatement]:
-        """Return what changed in closed periods since the last time."""
-        return self._restater.take()
+            yield from self._restater.restatements(message.partition, message.restated, self.series, now_ms, wall_ms)
 
     def clock_ms(self, wall_ms: int) -> int | None:
         """Return the end of what counts, exclusive (see :meth:`Upstream.clock_ms`)."""

@@ -33,6 +33,9 @@ class Event:
         self._acknowledged(*self._place)
 
 
+_Taking = Coroutine[Any, Any, int | None]
+
+
 class WorkerProcess:
     """A worker with some of the partitions of log and cells topic.
 
@@ -85,7 +88,7 @@ class WorkerProcess:
         """Hand some messages of the cells topic to the rollup."""
         self._hand(TP(self._cells, owner), messages, self.pipeline.take_cells)
 
-    def _hand(self, where: TP, messages: int, take: Callable[[int, int, bytes, Event], int | None]) -> None:
+    def _hand(self, where: TP, messages: int, take: Callable[[int, int, bytes, Event], _Taking]) -> None:
         records = self._broker.at(*where).records
         for _ in range(messages):
             position = self._positions.get(where, len(records))
@@ -94,7 +97,7 @@ class WorkerProcess:
             event = Event(self._acknowledged, where, position)
             value = records[position].value
             assert value is not None
-            wanted = take(where.partition, position, value, event)
+            wanted = _result(take(where.partition, position, value, event))
             self._positions[where] = position + 1 if wanted is None else wanted
 
     def lose_place(self, topic_of_log: bool, partition: int, by: int) -> None:
@@ -168,3 +171,13 @@ class WorkerProcess:
         for task in self._tasks:
             task.cancel()
         self._loop.settle()
+
+
+def _result(work: _Taking) -> int | None:
+    """Run to its end what waits for nobody."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as done:
+            result: int | None = done.value
+            return result

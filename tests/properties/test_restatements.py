@@ -43,13 +43,13 @@ def restatements(before: Sequence[Event], then: Sequence[Event]) -> list[tuple[i
     """What events change in days that are over, after others have been folded; with the index of each event."""
     pipeline = PurePipeline(settings_from({"time": {"clock": "event"}}), partitions=1, frame_events=1)
     pipeline.run(before, wall_ms=0)
-    pipeline.rollup.take_restatements()
+    pipeline.take_restatements()
     found: list[tuple[int, Restatement]] = []
     for index, event in enumerate(then):
         pipeline.send([event])
         pipeline.fold_all()
         pipeline.emit(0)
-        found += ((index, restatement) for restatement in pipeline.rollup.take_restatements())
+        found += ((index, restatement) for restatement in pipeline.take_restatements())
     return found
 
 

@@ -100,10 +100,10 @@ async def test_once_closed_nothing_is_folded_taken_or_told_but_what_was_folded_c
     pipeline._checkpoints.add_fold(0)
     pipeline._checkpoints.add_rollup(0)
     first, second, *_ = pure.logs[0]
-    pipeline.take_frame(0, 0, first, object())
+    await pipeline.take_frame(0, 0, first, object())
     pipeline.close()
-    pipeline.take_frame(0, 1, second, object())
-    pipeline.take_cells(0, 7, msgspec.msgpack.encode([leads(1, "rep=r1")]), None)
+    await pipeline.take_frame(0, 1, second, object())
+    await pipeline.take_cells(0, 7, msgspec.msgpack.encode([leads(1, "rep=r1")]), None)
     assert fold.fence == 0
     assert pipeline.rollups[0].position == -1
     assert [only async for only in pipeline.publishing.publications(global_only=False)] == []
@@ -127,7 +127,7 @@ class RefusingProducer:
         return refused
 
 
-def with_one_call(producer: object) -> Pipeline:
+async def with_one_call(producer: object) -> Pipeline:
     """A pipeline of one log partition that has folded one call."""
     settings = settings_from({"kafka": {"partitions": 1}})
     pure = PurePipeline(settings, partitions=1, frame_events=1)
@@ -136,7 +136,7 @@ def with_one_call(producer: object) -> Pipeline:
     pipeline = Pipeline(settings, pure.plan, client, Outlet(settings, client, celebrate), state_names(settings))
     pipeline.folds[0] = pure.new_fold(0)
     pipeline._checkpoints.add_fold(0)
-    pipeline.take_frame(0, 0, pure.logs[0][0], Mock())
+    await pipeline.take_frame(0, 0, pure.logs[0][0], Mock())
     return pipeline
 
 
@@ -144,7 +144,7 @@ def with_one_call(producer: object) -> Pipeline:
 @pytest.mark.asyncio
 async def test_what_was_not_emitted_is_never_checkpointed(*, at_once: bool) -> None:
     producer = RefusingProducer(at_once=at_once)
-    pipeline = with_one_call(producer)
+    pipeline = await with_one_call(producer)
     with contextlib.suppress(KafkaError):
         await pipeline.emit()
     await asyncio.sleep(0)  # the refusal is heard of
@@ -159,7 +159,7 @@ async def test_what_was_not_emitted_is_never_checkpointed(*, at_once: bool) -> N
 async def test_what_failed_by_half_is_neither_told_nor_checkpointed() -> None:
     slow = SlowProducer()
     slow.free.set()
-    pipeline = with_one_call(slow)
+    pipeline = await with_one_call(slow)
     pipeline.fail(ValueError("a fault inside the fold"))
     await pipeline.emit()
     await pipeline.checkpoint()
@@ -171,7 +171,7 @@ async def test_what_failed_by_half_is_neither_told_nor_checkpointed() -> None:
 @pytest.mark.asyncio
 async def test_what_fails_while_folds_are_checkpointed_is_not_made_durable() -> None:
     slow = SlowProducer()
-    pipeline = with_one_call(slow)
+    pipeline = await with_one_call(slow)
     other = pipeline.folds[1] = PurePipeline(settings_from({}), partitions=1).new_fold(1)
     other.fence = 0
     checkpoint = asyncio.ensure_future(pipeline.checkpoint())
@@ -205,16 +205,101 @@ async def test_what_fails_while_rollups_are_checkpointed_is_not_made_durable(mon
     assert [messages[0][1].ack.called for messages in pipeline._checkpoints.messages.values()] == [False, False]
 
 
-def test_frames_that_nobody_commits_are_not_remembered() -> None:
+@pytest.mark.asyncio
+async def test_frames_that_nobody_commits_are_not_remembered() -> None:
     pure = PurePipeline(settings_from({"kafka": {"partitions": 1}}), partitions=1, frame_events=1)
     pure.send([_call(0), _call(1)])
     pipeline = under_way()
     pipeline.folds[0] = pure.new_fold(0)
     pipeline._checkpoints.add_fold(0)
     for offset, raw in enumerate(pure.logs[0]):
-        pipeline.take_frame(0, offset, raw, None)
+        await pipeline.take_frame(0, offset, raw, None)
     assert pipeline.folds[0].fence == len(pure.logs[0]) - 1
     assert not pipeline._checkpoints.frames[0]
+
+
+class Told:
+    """A pipeline of one owner that took one day's visit, and what it tells of the days before."""
+
+    def __init__(self, pure: PurePipeline) -> None:
+        self.outlet = Mock()
+        self.pipeline = Pipeline(pure.settings, pure.plan, Mock(), self.outlet, state_names(pure.settings))
+        self.rollup = self.pipeline.rollups[0] = pure.new_rollup()
+        self.pipeline._checkpoints.add_rollup(0)
+
+    def take(self, offset: int, messages: list[CellsMessage]) -> Coroutine[Any, Any, int | None]:
+        return self.pipeline.take_cells(0, offset, msgspec.msgpack.encode(messages), Mock())
+
+    @property
+    def restatements(self) -> dict[str, tuple[object, object]]:
+        calls = self.outlet.restated.call_args_list
+        return {each.id: (each.before, each.after) for call in calls for each in call.args[1]}
+
+
+def _late(day: int) -> dict[str, Any]:
+    won = {"event_type": "deal.won", "deal_id": f"d{day}", "amount": 100, "rep_id": "r1"}
+    return {"event_id": f"day {day}", "account_id": "a", "occurred_at": 1_700_000_000_000 - day * 86_400_000, **won}
+
+
+@pytest.fixture
+def before_and_late(monkeypatch: pytest.MonkeyPatch) -> tuple[PurePipeline, list[CellsMessage], list[CellsMessage]]:
+    monkeypatch.setattr("agents.pipeline.TURN_S", 0.0)
+    pure = PurePipeline(settings_from({"time": {"clock": "event"}, "kafka": {"partitions": 1}}), partitions=1)
+    said = []
+    for events in ([_late(0)], [_late(day) for day in (5, 2, 40)]):
+        pure.send(events)
+        pure.fold_all()
+        said.append(pure.messages())
+    return pure, said[0], said[1]
+
+
+@pytest.mark.asyncio
+async def test_what_is_checkpointed_between_restatements_leaves_none_of_them_out(
+    before_and_late: tuple[PurePipeline, list[CellsMessage], list[CellsMessage]],
+) -> None:
+    pure, before, late = before_and_late
+    undisturbed = Told(pure)
+    for offset, messages in enumerate((before, late)):
+        await undisturbed.take(offset, messages)
+    assert len(undisturbed.restatements) > 20
+    crashes = 0
+    for crash_after in range(1, 1_000):
+        first = Told(pure)
+        await first.take(0, before)
+        work = first.take(1, late)
+        try:
+            for _ in range(crash_after):
+                work.send(None)
+        except StopIteration:
+            break
+        position, records, marker = first.rollup.checkpoint()
+        assert position == 0
+        second = Told(pure)
+        second.rollup.recover({key: record for key, record in (*records, marker) if record is not None}, (), 0)
+        await second.take(1, late)
+        assert second.restatements == undisturbed.restatements
+        assert second.rollup.position == 1
+        work.close()
+        crashes += 1
+    assert crashes > 5, "others have their turn between days of a series"
+
+
+@pytest.mark.asyncio
+async def test_once_closed_no_further_restatement_is_computed_and_none_counts_as_told(
+    before_and_late: tuple[PurePipeline, list[CellsMessage], list[CellsMessage]],
+) -> None:
+    pure, before, late = before_and_late
+    told = Told(pure)
+    await told.take(0, before)
+    work = told.take(1, late)
+    work.send(None)
+    some = len(told.restatements)
+    told.pipeline.close()
+    with pytest.raises(StopIteration):
+        work.send(None)
+    assert len(told.restatements) == some
+    assert told.rollup.position == 0
+    assert not told.rollup._restater.told
 
 
 def leads(fence: int, *dims: str) -> CellsMessage:

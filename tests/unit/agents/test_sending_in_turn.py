@@ -20,6 +20,22 @@ _SMALL = 400
 SETTINGS = settings_from({"kafka": {"partitions": 2}})
 
 
+class Batch:
+    """A batch that has room for one record."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, bytes]] = []
+
+    def append(self, *, key: bytes, value: bytes, **_: Any) -> object | None:
+        if self.records:
+            return None
+        self.records.append((value, key))
+        return self
+
+    def record_count(self) -> int:
+        return len(self.records)
+
+
 class FullProducer:
     """A producer with little room: what is large waits until it is `opened`. It acknowledges when it is `drained`."""
 
@@ -27,6 +43,13 @@ class FullProducer:
         self.opened = asyncio.Event()
         self.sent: list[tuple[int | None, bytes]] = []
         self._acknowledgements: list[asyncio.Future[None]] = []
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[None]:
+        (record,) = batch.records
+        return await self.send(topic, *record, partition=partition)
 
     async def send(
         self, _topic: str, value: bytes, key: bytes | None = None, *, partition: int | None = None, **_: Any

@@ -306,7 +306,7 @@ def test_shares_of_accounts_are_disjoint_and_complete(floor: Floor) -> None:
 def test_restatements_are_days_of_the_window_each_once() -> None:
     floor = Floor([event("deal.won", -2_880, account_id="a", deal_id="d"), event("web.visit", 0, account_id="a")])
     floor.pipeline.run([event("deal.won", -1_440, account_id="a", deal_id="e", amount=7)], wall_ms=0)
-    told = floor.pipeline.rollup.take_restatements()
+    told = floor.pipeline.take_restatements()
     span = floor.pipeline.calendar.window("30d", NOON_MS + 1)
     intervals = Intervals("30d", span, None, 0)
     found = newest_first(each for each in [*told, *told] if restates(each, "revenue", {}, intervals))

@@ -26,7 +26,7 @@ def test_only_events_that_a_kpi_counts_are_named_as_causes_of_its_change() -> No
     pipeline.run(late, wall_ms=0)
     told = {
         found.kpi: [cause.event_id for cause in found.events]
-        for found in pipeline.rollup.take_restatements()
+        for found in pipeline.take_restatements()
         if found.window == "today" and not found.dimensions
     }
     assert told["revenue"] == ["win"]
