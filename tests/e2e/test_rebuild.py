@@ -23,6 +23,7 @@ from tests.e2e.history import START_MS, History, send, settings_of_history
 from tests.e2e.product import Installation, Process, installed
 from tests.e2e.surfaces import falling_versions, is_settled, records_of, redis_of, seen_by_readers
 
+_LONG_WINDOWS_TICKS = 5
 _HISTORY = History(seed=11, count=8_000, days=40)
 _OWN = """
 [[dimensions]]
@@ -90,21 +91,24 @@ async def latest(product: Installation) -> dict[str, dict[str, Any]]:
 async def present(product: Installation, worker: Process) -> dict[str, dict[str, Any]]:
     """As `latest`, of the present windows: without goals of months that are over, and series that are no more.
 
-    A worker is ready before it has told all that it knows, so it is waited for until two ticks change nothing.
+    A worker is ready before it has told all that it knows, and long windows come with every fourth value, so it is
+    waited for until more ticks than that change nothing.
     """
     every: dict[str, dict[str, Any]] = {}
     ticks: list[dict[str, str]] = []
+    quiet = 0
 
     async def nothing_changes_any_more() -> bool:
-        nonlocal every
+        nonlocal every, quiet
         ticks.append(await signs_of_life(product))
         if any(ticks[0].get(owner) == at for owner, at in ticks[-1].items()):
             return False
         before, every = every, await latest(product)
         ticks.clear()
-        return every == before
+        quiet = quiet + 1 if every == before else 0
+        return quiet > _LONG_WINDOWS_TICKS
 
-    await worker.until(nothing_changes_any_more, deadline_s=60)
+    await worker.until(nothing_changes_any_more, deadline_s=120)
     ends: dict[str, str] = {}
     for value in every.values():
         ends[value["window"]] = max(ends.get(value["window"], ""), value["window_end"])
