@@ -161,7 +161,7 @@ def _latency(latency: Json | None) -> str:
         return ""
     lines = [
         "",
-        "| live events/s | worker's core | idle | KPI topic p50 | p99 | by team p50 | p99 | bare loop p50 | p99 |",
+        "| live events/s | core | idle | KPI topic p50 | p99 | by team today p50 | p99 | bare loop p50 | p99 |",
         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for rate in latency["rates"]:
