@@ -20,7 +20,7 @@ async def send_batches(
         producer: Any.
         topic: Where to.
         partition: Likewise.
-        records: Key, value and headers of each; none is larger than a batch.
+        records: Key, value and headers of each; one that is larger than a batch has one to itself.
 
     Returns:
         What says of every batch that it is acknowledged, or why not.

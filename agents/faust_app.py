@@ -11,7 +11,7 @@ from typing import Any, Final
 import faust
 from faust.types import TP
 
-from agents.cadence import TURN_S
+from agents.cadence import TURN_S, let_others
 from agents.faust_driver import App, Consumer
 from agents.generations import StateNames
 from agents.kafka import heartbeat_ms, security_options
@@ -99,7 +99,7 @@ def _add_agent(app: App, name: str, topic: str, take: Take, settings: Settings, 
             spent_s += time.monotonic() - began_s
             if spent_s > TURN_S:
                 spent_s = 0.0
-                await asyncio.sleep(0)
+                await let_others()
 
     app.agent(_raw_topic(app, topic, settings), name=f"{app.conf.id}.{name}")(agent)
 

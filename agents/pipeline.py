@@ -84,7 +84,7 @@ class Pipeline:
             lambda: self.failure is not None,
         )
         self._closed = False
-        self._restates = False
+        self._is_restating = False
         stale_ms = int(settings.pipeline.stale_after)
         self.publishing = Publishing(self.rollups, stale_ms)
 
@@ -249,9 +249,9 @@ class Pipeline:
         for restatements in rollup.restatements(message, now_ms):
             self.outlet.restated(rollup.owner, restatements)
             if time.monotonic() - began_s > TURN_S:
-                self._restates = True
+                self._is_restating = True
                 await let_others()
-                self._restates = False
+                self._is_restating = False
                 if self.rollups.get(rollup.owner) is not rollup or self._closed:
                     return False
                 began_s = time.monotonic()
@@ -263,9 +263,9 @@ class Pipeline:
         """Tell whether a log partition of this worker has much to catch up with."""
         return self._emitter.is_behind(self.folds)
 
-    def is_late(self) -> bool:
+    def values_are_behind(self) -> bool:
         """Tell whether values are soon old again: a log partition has much to catch up with, or much is restated."""
-        return self._restates or self.is_behind()
+        return self._is_restating or self.is_behind()
 
     async def emit(self) -> None:
         """Send changed cells to the owners of their series, and a sign of life where there are none."""

@@ -232,12 +232,12 @@ class Worker:
 
         self._spawn(every(_WATCH_S, self._lease.beat))
         self._spawn(on_change(pipeline.folded, pipeline.emit, emit_s, tick_s, _EMIT_SHARE, pipeline.is_behind))
-        sinks, publishing, late = parts.sinks, pipeline.publishing, pipeline.is_late
+        sinks, publishing, behind = parts.sinks, pipeline.publishing, pipeline.values_are_behind
         publish_global, publish = partial(sinks.publish, global_only=True), partial(sinks.publish, global_only=False)
         global_s = emit_s / 2  # emission says how often: cells that come a little early must not wait for an interval
-        self._spawn(on_change(publishing.global_changed, publish_global, global_s, tick_s, _GLOBAL_SHARE, late))
+        self._spawn(on_change(publishing.global_changed, publish_global, global_s, tick_s, _GLOBAL_SHARE, behind))
         part_s = emit_s * _PUBLISH_PART
-        self._spawn(on_change(publishing.changed, publish, part_s, tick_s, _PUBLISH_SHARE, late))
+        self._spawn(on_change(publishing.changed, publish, part_s, tick_s, _PUBLISH_SHARE, behind))
         self._spawn(every(settings.pipeline.checkpoint_interval / 1000, pipeline.checkpoint, pipeline.is_behind))
         self._spawn(every(tick_s, parts.alerting.evaluate))
         if self._watch is not None:

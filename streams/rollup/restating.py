@@ -155,9 +155,14 @@ def _changes(noted: Iterable[Restated], series: Mapping[str, Series]) -> Iterato
             delta: Counter[str] = Counter()
             for note in notes:
                 delta.update(note.delta)
-            causes = [Cause(note.event_id, EVENT_TYPES[note.kind], iso(note.at_ms)) for note in notes]
-            measures = [frozenset(name.partition("#")[0] for name in note.delta) for note in notes]
-            yield _Change(found, day_ms, delta, list(zip(causes, measures, strict=True)), notes[-1].offset)
+            events = [
+                (
+                    Cause(note.event_id, EVENT_TYPES[note.kind], iso(note.at_ms)),
+                    frozenset(name.partition("#")[0] for name in note.delta),
+                )
+                for note in notes
+            ]
+            yield _Change(found, day_ms, delta, events, notes[-1].offset)
 
 
 def _is_restated(kpi: WindowKpi, changed: frozenset[str]) -> bool:

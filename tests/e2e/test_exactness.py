@@ -99,7 +99,7 @@ async def test_of_two_workers_one_is_killed_and_the_other_takes_over(product: In
             found = await checkpoints(product.settings)
             return all(now > then for now, then in zip(found.fences, at_kill.fences, strict=True))
 
-        await workers[1].until(goes_on_everywhere, deadline_s=120)
+        await workers[1].until(goes_on_everywhere, deadline_s=45)
         clock.say("the other one goes on with all partitions")
         await sending
         await _assert_exact(product, workers[1:], truth, clock)
@@ -128,7 +128,7 @@ async def _killed_in_the_middle(
     async def durable() -> bool:
         return await is_settled(product.settings)
 
-    await worker.until(durable, deadline_s=120)
+    await worker.until(durable, deadline_s=60)
     before = taken = await worker.events_taken()
     await _send(product, messages[part : 2 * part], clock)
 
@@ -137,7 +137,7 @@ async def _killed_in_the_middle(
         taken = await worker.events_taken()
         return taken > before and not (await checkpoints(product.settings)).complete
 
-    await worker.until(goes_on, deadline_s=120)
+    await worker.until(goes_on, deadline_s=60)
     worker.kill()
     found = await checkpoints(product.settings)
     clock.say(f"killed with {taken - before} more events taken in than the {before} that were durable; {found}")
@@ -155,10 +155,10 @@ async def _assert_exact(
     async def settled() -> bool:
         return await is_settled(settings)
 
-    await workers[0].until(settled, deadline_s=240)
+    await workers[0].until(settled, deadline_s=150)
     clock.say("everything is folded and durable")
     for worker in workers:
-        await worker.until_ready(deadline_s=120)
+        await worker.until_ready(deadline_s=60)
     clock.say("the worker says it is ready")
     truth = await asyncio.wrap_future(computed)
     clock.say(f"the oracle has {len(truth.cells)} cells and {len(truth.kpis)} series")
@@ -174,7 +174,7 @@ async def _assert_exact(
         return not found
 
     try:
-        await workers[0].until(values_right, deadline_s=120)
+        await workers[0].until(values_right, deadline_s=60)
     except AssertionError as error:
         raise AssertionError(f"{_readable('values', found)}\n{error}") from None
     clock.say(f"every surface is right: {compared}, points of trends {sum(map(len, truth.trends.values()))}")

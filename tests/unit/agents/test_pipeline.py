@@ -218,8 +218,12 @@ async def test_frames_that_nobody_commits_are_not_remembered() -> None:
     assert not pipeline._checkpoints.frames[0]
 
 
+_Said = tuple[PurePipeline, list[CellsMessage], list[CellsMessage]]
+"""Folds, what they say of a sale, and what they say of sales on days before it that come late."""
+
+
 class Told:
-    """A pipeline of one owner that took one day's visit, and what it tells of the days before."""
+    """A pipeline of one owner, and what it tells of days that are over."""
 
     def __init__(self, pure: PurePipeline) -> None:
         self.outlet = Mock()
@@ -242,7 +246,7 @@ def _late(day: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def before_and_late(monkeypatch: pytest.MonkeyPatch) -> tuple[PurePipeline, list[CellsMessage], list[CellsMessage]]:
+def before_and_late(monkeypatch: pytest.MonkeyPatch) -> _Said:
     monkeypatch.setattr("agents.pipeline.TURN_S", 0.0)
     pure = PurePipeline(settings_from({"time": {"clock": "event"}, "kafka": {"partitions": 1}}), partitions=1)
     said = []
@@ -254,9 +258,7 @@ def before_and_late(monkeypatch: pytest.MonkeyPatch) -> tuple[PurePipeline, list
 
 
 @pytest.mark.asyncio
-async def test_what_is_checkpointed_between_restatements_leaves_none_of_them_out(
-    before_and_late: tuple[PurePipeline, list[CellsMessage], list[CellsMessage]],
-) -> None:
+async def test_what_is_checkpointed_between_restatements_leaves_none_of_them_out(before_and_late: _Said) -> None:
     pure, before, late = before_and_late
     undisturbed = Told(pure)
     for offset, messages in enumerate((before, late)):
@@ -285,9 +287,7 @@ async def test_what_is_checkpointed_between_restatements_leaves_none_of_them_out
 
 
 @pytest.mark.asyncio
-async def test_once_closed_no_further_restatement_is_computed_and_none_counts_as_told(
-    before_and_late: tuple[PurePipeline, list[CellsMessage], list[CellsMessage]],
-) -> None:
+async def test_once_closed_no_further_restatement_is_computed_and_none_counts_as_told(before_and_late: _Said) -> None:
     pure, before, late = before_and_late
     told = Told(pure)
     await told.take(0, before)
