@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from schemas.windows import HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOW_RESOLUTION
+from schemas.windows import HOUR_MS, MINUTE_MS, WINDOW_RESOLUTION
 from streams.explain.anatomy import Intervals, Reading, stored_in
 from streams.rollup.series import Series
 from streams.time import Calendar, Span
 
-_DAY: Final = RESOLUTIONS.index("1d")
 _STEPS: Final[dict[str, str]] = {
     "5m": "minute",
     "1h": "5 minutes",
@@ -118,7 +117,7 @@ def _cuts(series: Series, calendar: Calendar, intervals: Intervals) -> tuple[str
     step = _STEPS.get(window)
     if step is not None:
         return step, _bounds(calendar, span, step)
-    kept = [start for start in series.cells[_DAY] if start < span.end_ms]
+    kept = [start for start in series.days if start < span.end_ms]
     whole = Span(calendar.day_start(min(kept)) if kept else calendar.day_start(span.end_ms - 1), span.end_ms)
     for step in ("day", "month", "quarter"):
         cuts = _bounds(calendar, whole, step)

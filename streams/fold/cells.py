@@ -2,10 +2,14 @@
 
 A block holds the slices of one dimension key and one resolution that start in one span of time. It is the unit of the
 changelog: a record a cell would make recovery read several times as many records, for the same fence rule.
+
+Blocks that changed since the last checkpoint but one are open; of all others only the record is kept, which is a
+fourth of the size. It is decoded where one of its cells changes after all.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -41,13 +45,18 @@ _slices_decoder: Final = msgspec.msgpack.Decoder(dict[int, dict[str, int]])
 
 
 class Block:
-    """Slices of one block; ``fence`` is that of the record it was recovered from, -1 for a new one."""
+    """Slices of one open block; ``fence`` is that of the record it was opened from, -1 for a new one."""
 
     __slots__ = ("fence", "slices")
 
     def __init__(self, slices: Slices, fence: int = -1) -> None:
         self.slices = slices
         self.fence = fence
+
+    @staticmethod
+    def of(record: bytes | None) -> Block:
+        """Open a block from its record; a new one where there is none."""
+        return Block({}) if record is None else Block(_slices_decoder.decode(body_of(record)), fence_of(record))
 
 
 def place_key(place: Place) -> bytes:
@@ -58,7 +67,7 @@ def place_key(place: Place) -> bytes:
 def parse_place(key: bytes) -> Place:
     """Undo :func:`place_key`."""
     resolution, start, dims = key.decode().split("|", 2)
-    return dims, int(resolution), int(start)
+    return sys.intern(dims), int(resolution), int(start)
 
 
 class CellStore:
@@ -69,8 +78,9 @@ class CellStore:
     """
 
     def __init__(self, calendar: Calendar) -> None:
-        self.blocks: dict[Span, dict[str, Block]] = {}
         self._calendar = calendar
+        self._open: dict[Span, dict[str, Block]] = {}
+        self._records: dict[Span, dict[str, bytes]] = {}
         self._changed: dict[Span, dict[str, Changed]] = {}
         self._changed_global: dict[Span, dict[str, Changed]] = {}
         self._unsaved: dict[Span, set[str]] = {}
@@ -103,15 +113,20 @@ class CellStore:
     def _updates(self, changed: Mapping[Span, Mapping[str, Changed]], fence: int) -> dict[str, list[CellUpdate]]:
         updates: dict[str, list[CellUpdate]] = {}
         for span, by_dims in changed.items():
-            blocks, resolution = self.blocks.get(span, {}), span[0]
+            blocks, resolution = self._open.get(span, {}), span[0]
             for dims, starts in by_dims.items():
-                slices, at = blocks[dims].slices, max(fence, blocks[dims].fence)
+                block = blocks.get(dims) or Block.of(self._records[span][dims])
+                slices, at = block.slices, max(fence, block.fence)
                 of_dims = updates.setdefault(dims, [])
                 for start in sorted(starts):
                     sums, names = slices[start], starts[start]
                     told = sums.copy() if names is None else {name: sums.get(name, 0) for name in names}
                     of_dims.append(CellUpdate(resolution, start, at, told, names is None))
         return updates
+
+    def __bool__(self) -> bool:
+        """Whether there is any cell."""
+        return bool(self._open or self._records)
 
     @property
     def unsaved(self) -> bool:
@@ -126,22 +141,35 @@ class CellStore:
         """
         self._drop(self._unsaved, newest_ms)
         unsaved, self._unsaved = self._unsaved, {}
-        records: list[tuple[bytes, bytes | None]] = []
+        opened, self._open = self._open, {}
+        written: list[tuple[bytes, bytes | None]] = []
         for span in sorted(unsaved):
-            blocks = self.blocks.get(span, {})
+            blocks, records = opened.get(span, {}), self._records.get(span, {})
             for dims in sorted(unsaved[span]):
-                block = blocks.get(dims)
-                record = pack(max(fence, block.fence), block.slices) if block is not None else None
-                records.append((place_key((dims, *span)), record))
-        return records
+                block, before = blocks.get(dims), records.get(dims)
+                record = None
+                if block is not None:
+                    record = records[dims] = pack(max(fence, block.fence), block.slices)
+                elif before is not None:
+                    record = records[dims] = pack(max(fence, fence_of(before)), msgspec.Raw(body_of(before)))
+                written.append((place_key((dims, *span)), record))
+            if records:
+                self._records[span] = records
+            still_open = {dims: block for dims, block in blocks.items() if dims in unsaved[span]}
+            if still_open:
+                self._open[span] = still_open
+        return written
 
     def drop_expired(self, newest_ms: int) -> None:
         """Forget blocks that lie wholly beyond their retention."""
-        self._drop(self.blocks, newest_ms)
+        self._drop(self._spans(), newest_ms)
+
+    def _spans(self) -> Iterable[Span]:
+        return {**self._records, **self._open}
 
     def _drop(self, spans: Iterable[Span], newest_ms: int) -> None:
         for span in [span for span in spans if span[1] <= newest_ms - _REACH_MS[span[0]]]:
-            self._unsaved.setdefault(span, set()).update(self.blocks.pop(span, ()))
+            self._unsaved.setdefault(span, set()).update(self._open.pop(span, ()), self._records.pop(span, ()))
             self._changed.pop(span, None)
             self._changed_global.pop(span, None)
 
@@ -157,23 +185,26 @@ class CellStore:
         highest = -1
         for key, record in records:
             (dims, resolution, start), fence = parse_place(key), fence_of(record)
-            block = Block(_slices_decoder.decode(body_of(record)), fence)
-            self.blocks.setdefault((resolution, start), {})[dims] = block
+            span = (resolution, start)
+            self._records.setdefault(span, {})[dims] = record
             highest = max(highest, fence)
             if fence > marker_fence:
+                block = self._open.setdefault(span, {})[dims] = Block.of(record)
                 changed = self._changed if dims else self._changed_global
-                changed.setdefault((resolution, start), {})[dims] = dict.fromkeys(block.slices)
-                self._unsaved.setdefault((resolution, start), set()).add(dims)
+                changed.setdefault(span, {})[dims] = dict.fromkeys(block.slices)
+                self._unsaved.setdefault(span, set()).add(dims)
         for dims, resolution, start in map(parse_place, repair):
             self._unsaved.setdefault((resolution, start), set()).add(dims)
         return highest
 
     def cells(self) -> Iterator[tuple[str, int, int, Sums]]:
         """Go through all cells: dimension key, index of the resolution, start, sums."""
-        for (resolution, _), blocks in self.blocks.items():
-            for dims, block in blocks.items():
+        for span in self._spans():
+            opened, records = self._open.get(span, {}), self._records.get(span, {})
+            for dims in {**records, **opened}:
+                block = opened.get(dims) or Block.of(records[dims])
                 for start, sums in block.slices.items():
-                    yield dims, resolution, start, sums
+                    yield dims, span[0], start, sums
 
     def _coarsen(self, finer: Iterable[Deltas], resolution: int) -> Deltas:
         """Add deltas up to the slices of a coarser resolution; those that are alone there are taken as they are."""
@@ -210,14 +241,14 @@ class CellStore:
             span = (resolution, start - start % length_ms)
             if span[1] <= oldest_ms:
                 continue
-            blocks = self.blocks.setdefault(span, {})
+            blocks, records = self._open.setdefault(span, {}), self._records.get(span, {})
             unsaved = self._unsaved.setdefault(span, set())
             changed = self._changed.setdefault(span, {})
             for dims, sums in cells.items():
                 block = blocks.get(dims)
                 if block is None:
-                    block = blocks[dims] = Block({})
-                elif block.fence >= offset:
+                    block = blocks[dims] = Block.of(records.get(dims))
+                if block.fence >= offset:
                     continue
                 cell = block.slices.get(start)
                 if cell is None:

@@ -6,12 +6,13 @@ third of the size. It is decoded where one of its cells changes after all.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.windows import RESOLUTIONS, RETENTION_MS
+from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
 from streams.fold.cells import BLOCK_MS
 from streams.rollup.series import Change
@@ -24,39 +25,45 @@ Block = dict[int, StoredCell]
 _decoder: Final = msgspec.msgpack.Decoder(Block)
 
 
-class BlockKey(NamedTuple):
-    """Log partition, dimension key, index of the resolution, start of the block."""
+Span = tuple[int, int, int]
+"""Log partition, index of the resolution, start of the block: of many blocks at once, told apart by dimension key."""
 
-    partition: int
+
+class BlockKey(NamedTuple):
+    """Where a block is: its span, and the dimension key."""
+
+    span: Span
     dims: str
-    resolution: int
-    start_ms: int
 
     def encode(self) -> bytes:
         """Return the changelog key."""
-        return f"{self.partition}|{self.resolution}|{self.start_ms}|{self.dims}".encode()
+        partition, resolution, start_ms = self.span
+        return f"{partition}|{resolution}|{start_ms}|{self.dims}".encode()
 
     @staticmethod
     def parse(key: bytes) -> BlockKey:
         """Undo :meth:`encode`."""
         partition, resolution, start_ms, dims = key.decode().split("|", 3)
-        return BlockKey(int(partition), dims, int(resolution), int(start_ms))
+        return BlockKey((int(partition), int(resolution), int(start_ms)), sys.intern(dims))
 
 
 class RollupCells:
     """All cells of one owner, per log partition."""
 
     def __init__(self) -> None:
-        self._records: dict[bytes, bytes] = {}
-        self._open: dict[BlockKey, Block] = {}
-        self._unsaved: dict[BlockKey, None] = {}
+        self._records: dict[Span, dict[str, bytes]] = {}
+        self._open: dict[Span, dict[str, Block]] = {}
+        self._unsaved: dict[Span, dict[str, None]] = {}
+        self._expired_ms = 0
 
     def restore(self, records: Mapping[bytes, bytes], repair: Iterable[bytes]) -> Iterator[tuple[BlockKey, Block]]:
         """Take the changelog's records; yields every block, which is the caller's."""
-        self._records = dict(records)
-        for key, record in records.items():
-            yield BlockKey.parse(key), _decoder.decode(body_of(record))
-        self._unsaved.update(dict.fromkeys(map(BlockKey.parse, repair)))
+        for encoded, record in records.items():
+            key = BlockKey.parse(encoded)
+            self._records.setdefault(key.span, {})[key.dims] = record
+            yield key, _decoder.decode(body_of(record))
+        for span, dims in map(BlockKey.parse, repair):
+            self._unsaved.setdefault(span, {})[dims] = None
 
     def take(self, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Change]:
         """Take what changed of the cells of one dimension key; returns by how much those that are new grew."""
@@ -68,9 +75,7 @@ class RollupCells:
             block_start = start_ms - start_ms % BLOCK_MS[resolution]
             if in_block != (resolution, block_start):  # the cells of a block come one after the other
                 in_block = (resolution, block_start)
-                key = BlockKey(partition, dims, resolution, block_start)
-                block = self._opened(key)
-                self._unsaved[key] = None
+                block = self._opened((partition, resolution, block_start), dims)
             known = block.get(start_ms)
             if known is None:
                 delta = sums = _sums(resolution, {}, update)
@@ -83,11 +88,14 @@ class RollupCells:
             grown.append(Change(resolution, start_ms, delta, fence))
         return grown
 
-    def _opened(self, key: BlockKey) -> Block:
-        block = self._open.get(key)
+    def _opened(self, span: Span, dims: str) -> Block:
+        """Return a block that is about to change, so the next checkpoint writes it."""
+        self._unsaved.setdefault(span, {})[dims] = None
+        blocks = self._open.setdefault(span, {})
+        block = blocks.get(dims)
         if block is None:
-            record = self._records.get(key.encode())
-            block = self._open[key] = _decoder.decode(body_of(record)) if record is not None else {}
+            record = self._records.get(span, {}).get(dims)
+            block = blocks[dims] = _decoder.decode(body_of(record)) if record is not None else {}
         return block
 
     @property
@@ -100,32 +108,44 @@ class RollupCells:
 
         To copy blocks is quick, and sums are never changed in place. None for a block that is not open.
         """
-        unsaved, self._unsaved = list(self._unsaved), {}
-        self._open = {key: self._open[key] for key in unsaved if key in self._open}
-        return [(key, self._open[key].copy() if key in self._open else None) for key in unsaved]
+        unsaved, self._unsaved = self._unsaved, {}
+        opened, self._open = self._open, {}
+        taken: list[tuple[BlockKey, Block | None]] = []
+        for span, changed in unsaved.items():
+            blocks = opened.get(span, {})
+            still_open = {dims: blocks[dims] for dims in changed if dims in blocks}
+            if still_open:
+                self._open[span] = still_open
+            taken += [(BlockKey(span, dims), blocks[dims].copy() if dims in blocks else None) for dims in changed]
+        return taken
 
     def pack(self, key: BlockKey, block: Block | None, position: int) -> tuple[bytes, bytes | None]:
         """Return the changelog record of a block as it was taken at a position; None for a dropped block.
 
         A restored block may be ahead of the position; its record never gets a lower fence than it had.
         """
-        encoded = key.encode()
-        before = self._records.get(encoded)
+        before = self._records.get(key.span, {}).get(key.dims)
         fence = max(position, fence_of(before)) if before is not None else position
         if block is not None:
-            self._records[encoded] = pack(fence, block)
+            record = pack(fence, block)
         elif before is not None:
-            self._records[encoded] = pack(fence, msgspec.Raw(body_of(before)))
-        return encoded, self._records.get(encoded)
+            record = pack(fence, msgspec.Raw(body_of(before)))
+        else:
+            return key.encode(), None
+        self._records.setdefault(key.span, {})[key.dims] = record
+        return key.encode(), record
 
     def drop_expired(self, reached_ms: int) -> None:
-        """Forget blocks that lie wholly beyond their retention behind the windows."""
-        for key in self._open.keys() | map(BlockKey.parse, self._records):
-            resolution = RESOLUTIONS[key.resolution]
-            if resolution != "all" and key.start_ms + BLOCK_MS[key.resolution] + RETENTION_MS[resolution] <= reached_ms:
-                self._records.pop(key.encode(), None)
-                self._open.pop(key, None)
-                self._unsaved[key] = None
+        """Forget blocks that lie wholly beyond their retention behind the windows, an hour at a time."""
+        if reached_ms < self._expired_ms + HOUR_MS:
+            return
+        self._expired_ms = reached_ms
+        for span in {**self._records, **self._open}:
+            _, index, start_ms = span
+            resolution = RESOLUTIONS[index]
+            if resolution != "all" and start_ms + BLOCK_MS[index] + RETENTION_MS[resolution] <= reached_ms:
+                dropped = {**self._records.pop(span, {}), **self._open.pop(span, {})}
+                self._unsaved.setdefault(span, {}).update(dict.fromkeys(dropped))
 
 
 def _difference(known: Mapping[str, int], update: CellUpdate) -> dict[str, int]:

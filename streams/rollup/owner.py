@@ -236,7 +236,7 @@ class Rollup:
 
     def checkpoint(self) -> RollupCheckpoint:
         """Return what makes the state of now durable."""
-        passed_ms = self._windows.drop_expired()
+        passed_ms = self._windows.tidy()
         if passed_ms is not None:
             self._cells.drop_expired(passed_ms)
         marker = Marker(STATE_VERSION, self.position, self._upstream.newest_ms, self._restater.told)
@@ -266,14 +266,15 @@ class Rollup:
 
     def _restore(self, key: BlockKey, block: Block) -> None:
         """Add a block of one log partition to its series."""
-        series = self._windows.series_of(key.dims)
-        if key.resolution == _ALL:
-            series.revisions[key.partition] = block[0][0]
+        (partition, resolution, _), dims = key
+        series = self._windows.series_of(dims)
+        if resolution == _ALL:
+            series.revisions[partition] = block[0][0]
         if self._goals is not None and series.grouping == GROUPING:
             for _, sums in block.values():
-                self._goals.pass_by(key.dims, sums)
-        series.restore(key.resolution, ((start_ms, sums) for start_ms, (_, sums) in block.items()))
-        self._windows.note(key.dims)
+                self._goals.pass_by(dims, sums)
+        series.restore(resolution, ((start_ms, sums) for start_ms, (_, sums) in block.items()))
+        self._windows.note(dims)
 
     def _grow(self, partition: int, dims: str, changes: Iterable[Change]) -> None:
         """Add what cells of one log partition grew by to their series."""

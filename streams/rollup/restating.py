@@ -14,15 +14,15 @@ from typing import Final, NamedTuple
 
 from schemas.restatements import Cause, Restatement, Stated
 from schemas.rows import EVENT_TYPES
-from schemas.windows import RESOLUTIONS, TO_DATE, WINDOWS
+from schemas.windows import TO_DATE, WINDOWS
 from schemas.wire import Restated
 from streams.rollup.distribution import Names, add_names
-from streams.rollup.series import Series, Sums
+from streams.rollup.series import Series
+from streams.rollup.still import Sums
 from streams.rollup.sums import WindowSums
 from streams.rollup.values import Computed, KpisOfWindows, WindowKpi
 from streams.time import Calendar, Span, iso
 
-_DAY: Final = RESOLUTIONS.index("1d")
 _SHOWN: Final = 20
 
 
@@ -172,7 +172,7 @@ def _is_restated(kpi: WindowKpi, changed: frozenset[str]) -> bool:
 def _sum_days(series: Series, span: Span, measures: frozenset[str], *, keyed: bool) -> Sums:
     """Add up day cells: of the measures, and if ``keyed`` of their keys."""
     sums: Sums = {}
-    for start_ms, cell in series.cells[_DAY].items():
+    for start_ms, cell in series.days.items():
         if span.start_ms <= start_ms < span.end_ms:
             names = [name for name in cell if name.partition("#")[0] in measures] if keyed else measures & cell.keys()
             for name in names:

@@ -9,17 +9,18 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.kpi import parse_dims
-from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOWS
+from schemas.windows import RESOLUTIONS, RETENTION_MS, SLICE_MS, WINDOWS
 from streams.rollup.distribution import Names, add_names, split_name
+from streams.rollup.still import Sums, items, still
 from streams.rollup.sums import WindowSums
 from streams.rollup.timeline import PREVIOUS_FLOW, Move, Timeline
 from streams.time import Cover, Range
 
-Sums = dict[str, int]
 _LENGTH_MS: Final = tuple(SLICE_MS.values())
+_DAY: Final = RESOLUTIONS.index("1d")
 _ALL: Final = RESOLUTIONS.index("all")
 _ALL_TIME: Final = WINDOWS.index("all")
 _ANEW_SHARE: Final = 8
@@ -39,18 +40,20 @@ class Series:
     """One dimension key: its cells added up over the log partitions, and its window sums.
 
     Attributes:
+        days: Cells of whole local days, by their start.
         ever: Measures that were ever counted here, as far as the state and the messages after it tell. What a former
             owner published is among them, though it may have been taken back since.
         previous_changed: Windows whose previous interval was changed by events since it was last valued.
     """
 
     __slots__ = (
+        "_cells",
         "_known",
         "_names",
         "_pending",
         "_present",
         "_restored",
-        "cells",
+        "days",
         "dimensions",
         "dims",
         "ever",
@@ -64,7 +67,8 @@ class Series:
         self.dims = dims
         self.dimensions = parse_dims(dims)
         self.grouping = ",".join(self.dimensions)
-        self.cells: tuple[dict[int, Sums], ...] = tuple({} for _ in RESOLUTIONS)
+        self.days: dict[int, Sums] = {}
+        self._cells: tuple[dict[int, Any], ...] = ({}, {}, {}, self.days, {})
         self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
         self.revisions: dict[int, int] = {}
         self._pending: list[Change] = []
@@ -78,7 +82,7 @@ class Series:
     @property
     def total(self) -> Sums:
         """Sums of everything, ever."""
-        return self.cells[_ALL].get(0) or {}
+        return self._cells[_ALL].get(0) or {}
 
     @property
     def revision(self) -> int:
@@ -92,11 +96,13 @@ class Series:
         """Take what a cell grew by."""
         if not change.delta:
             return
-        cells = self.cells[change.resolution]
+        cells = self._cells[change.resolution]
         cell = cells.get(change.start_ms)
         if cell is None:
             cells[change.start_ms] = change.delta.copy()
         else:
+            if not isinstance(cell, dict):
+                cell = cells[change.start_ms] = dict(items(cell))
             for measure, delta in change.delta.items():
                 cell[measure] = cell.get(measure, 0) + delta
         if change.resolution == _ALL:
@@ -105,24 +111,21 @@ class Series:
 
     def restore(self, resolution: int, cells: Iterable[tuple[int, Sums]]) -> None:
         """Take over cells of one log partition, before all changes: starts, and sums that are the series' own now."""
-        known, restored = self.cells[resolution], self._restored
+        known, restored = self._cells[resolution], self._restored
         for start_ms, sums in cells:
             if not sums:
                 continue
             restored.update(sums)
-            cell = known.get(start_ms)
-            if cell is None:
-                known[start_ms] = sums
-            else:
-                for measure, value in sums.items():
-                    cell[measure] = cell.get(measure, 0) + value
+            for measure, value in items(known.get(start_ms, ())):
+                sums[measure] = sums.get(measure, 0) + value
+            known[start_ms] = still(sums) if resolution < _DAY else sums
             if resolution == _ALL:
                 self.ever.update(sums)
 
     @property
     def is_mostly_new(self) -> bool:
         """Whether so much changed that :meth:`sum_anew` is cheaper than to settle and move."""
-        return bool(self._restored) or len(self._pending) * _ANEW_SHARE > sum(map(len, self.cells))
+        return bool(self._restored) or len(self._pending) * _ANEW_SHARE > sum(map(len, self._cells))
 
     def forget_changes(self) -> dict[int, set[str]]:
         """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
@@ -164,7 +167,7 @@ class Series:
                 continue
             measures = _measures(delta)
             for window, which in timeline.places(resolution, start_ms):
-                _add(self.sums[window][which], delta, 1)
+                _add(self.sums[window][which], delta.items(), 1)
                 if which == PREVIOUS_FLOW:
                     self.previous_changed.add(window)
                 touched.setdefault(window, set()).update(measures)
@@ -213,24 +216,34 @@ class Series:
         self._add_range(sums, Range(resolution, start_ms, end_ms), 1)
         return sums
 
-    def drop_before(self, resolution: int, start_ms: int) -> None:
-        """Forget cells of a resolution that no window can reach any more."""
-        cells = self.cells[resolution]
-        for start in [start for start in cells if start < start_ms]:
-            del cells[start]
+    def tidy(self, end_ms: int) -> None:
+        """Forget cells that no window reaches any more, and keep those that are over as what stands still.
+
+        Args:
+            end_ms: End of the windows.
+        """
+        for index, resolution in enumerate(RESOLUTIONS[:_ALL]):
+            cells, oldest_ms = self._cells[index], end_ms - RETENTION_MS[resolution]
+            for start_ms in [start_ms for start_ms in cells if start_ms < oldest_ms]:
+                del cells[start_ms]
+            if index < _DAY:
+                grows_from_ms = end_ms - 2 * _LENGTH_MS[index]
+                for start_ms, cell in cells.items():
+                    if isinstance(cell, dict) and not grows_from_ms < start_ms <= end_ms:
+                        cells[start_ms] = still(cell)
 
     def _add_range(self, sums: Sums, part: Range, sign: int) -> None:
         index = RESOLUTIONS.index(part.resolution)
-        cells = self.cells[index]
+        cells = self._cells[index]
         if index < len(_LENGTH_MS) and (part.end_ms - part.start_ms) // _LENGTH_MS[index] < len(cells):
             for start in range(part.start_ms, part.end_ms, _LENGTH_MS[index]):
                 cell = cells.get(start)
                 if cell:
-                    _add(sums, cell, sign)
+                    _add(sums, items(cell), sign)
         else:
             for start, cell in cells.items():
                 if part.start_ms <= start < part.end_ms:
-                    _add(sums, cell, sign)
+                    _add(sums, items(cell), sign)
 
 
 def _measures(names: Iterable[str]) -> set[str]:
@@ -256,8 +269,8 @@ def _merged(changes: Iterable[Change]) -> dict[tuple[int, int], Sums]:
     return found
 
 
-def _add(sums: Sums, delta: Sums, sign: int) -> None:
-    for measure, value in delta.items():
+def _add(sums: Sums, delta: Iterable[tuple[str, int]], sign: int) -> None:
+    for measure, value in delta:
         left = sums.get(measure, 0) + value * sign
         if left:
             sums[measure] = left

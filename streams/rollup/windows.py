@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
+from schemas.windows import HOUR_MS, WINDOWS
 from streams.rollup.series import Series
 from streams.rollup.timeline import Timeline
 from streams.rollup.valuation import CLASSES, Valuation
 from streams.rollup.worklist import EVERY_WINDOW, Worklist
+from streams.time import ceil_to
 
 _ALL_TIME: Final = WINDOWS.index("all")
-_EXPIRING: Final = tuple(enumerate(RESOLUTIONS[: RESOLUTIONS.index("all")]))
 
 
 class Windows:
@@ -31,7 +31,8 @@ class Windows:
         self._worklist = worklist
         self._valuation = valuation
         self._changed: dict[str, None] = {}
-        self._expired_ms = 0
+        self._tidied_ms = 0
+        self._untidy: list[Series] = []
 
     def series_of(self, dims: str) -> Series:
         """Return the series of a dimension key, a new one if need be."""
@@ -81,22 +82,24 @@ class Windows:
         if "" in self._series:
             self._worklist.move(CLASSES, moved)
 
-    def drop_expired(self) -> int | None:
-        """Drop slices that no window reaches any more, an hour at a time.
+    def tidy(self) -> int | None:
+        """Let series forget slices that no window reaches any more: each of them once an hour of event time.
 
         Behind the windows as they stand, not behind the newest event: what they moved past is still to be taken off.
 
         Returns:
-            The end of the windows, when something was dropped; None when there is no need yet.
+            The end of the windows; None when they did not move since the last time.
         """
-        reached = self._timeline.end_ms
-        if reached is None or reached < self._expired_ms + HOUR_MS:
+        end_ms = self._timeline.end_ms
+        if end_ms is None or end_ms <= self._tidied_ms:
             return None
-        self._expired_ms = reached
-        for index, resolution in _EXPIRING:
-            for series in self._series.values():
-                series.drop_before(index, reached - RETENTION_MS[resolution])
-        return reached
+        passed_ms = min(HOUR_MS, end_ms - self._tidied_ms)
+        self._tidied_ms = end_ms
+        for _ in range(ceil_to(len(self._series) * passed_ms, HOUR_MS) // HOUR_MS):
+            if not self._untidy:
+                self._untidy = list(self._series.values())
+            self._untidy.pop().tidy(end_ms)
+        return end_ms
 
     def _settle_or_forget(self) -> set[str]:
         """Settle all series, but those whose windows are cheaper to sum anew; returns these."""

@@ -20,7 +20,7 @@ from streams.fold.accumulator import Accumulator
 from streams.fold.cells import Block, CellStore, Slices
 from streams.fold.partition import Checkpoint, PartitionFold, Recovered
 from streams.intake.router import Router, _Source
-from streams.rollup.cells import BlockKey, RollupCells
+from streams.rollup.cells import RollupCells
 from streams.rollup.owner import Rollup, RollupCheckpoint
 from streams.rollup.series import Series
 from tests.model.broker import Partition
@@ -194,8 +194,10 @@ def rollup_takes_what_came_last(patch: Patch) -> None:
     take = RollupCells.take
 
     def taking(self: RollupCells, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Any]:
-        for block in map(self._opened, {*map(BlockKey.parse, self._records), *self._open}):
-            block.update({start: (-1, sums) for start, (_, sums) in block.items()})
+        for span in {*self._records, *self._open}:
+            for each in {*self._records.get(span, {}), *self._open.get(span, {})}:
+                block = self._opened(span, each)
+                block.update({start: (-1, sums) for start, (_, sums) in block.items()})
         return take(self, partition, dims, updates)
 
     patch.setattr(RollupCells, "take", taking)
@@ -206,7 +208,7 @@ def rollup_forgets_what_became_empty(patch: Patch) -> None:
 
     def taking(self: RollupCells, partition: int, dims: str, updates: Sequence[CellUpdate]) -> list[Any]:
         changes = take(self, partition, dims, updates)
-        for block in self._open.values():
+        for block in (block for blocks in self._open.values() for block in blocks.values()):
             for start, (fence, sums) in block.items():
                 block[start] = fence, {name: value for name, value in sums.items() if value}
         return changes

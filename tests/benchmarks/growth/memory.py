@@ -148,21 +148,22 @@ def _read(file: str) -> tuple[dict[bytes, bytes], dict[bytes, bytes], bytes, dic
 
 
 def _fold(file: str) -> Grown:
-    cells, accounts, marker, _ = _read(file)
-    few = dict(list(accounts.items())[:1])
     fold = PurePipeline(settings_of_growth(), partitions=1).new_fold(0)
-    before = _resident()
-    fold.recover(Recovered(cells, few, marker))
+    before = _resident()  # what is kept of the records counts as well
+    cells, accounts, marker, _ = _read(file)
+    fold.recover(Recovered(cells, dict(list(accounts.items())[:1]), marker))
+    del cells, accounts, marker, _
     after = _resident()
     return after - before, sum(1 for _ in fold.cells.cells())
 
 
 def _rollup(file: str, *, by_series: bool = False) -> Grown:
     """A rollup that has published everything: cells, window sums and last values, as bytes of cells or of series."""
-    stored = _read(file)[3]
     rollup = PurePipeline(settings_of_growth(), partitions=1).rollup
-    before = _resident()
+    before = _resident()  # what is kept of the records counts as well
+    stored = _read(file)[3]
     rollup.recover(stored, (), 0)
+    del stored
     publication = rollup.publication(0)
     assert publication is not None, "nothing was published"
     series = len(publication.values)
@@ -170,7 +171,7 @@ def _rollup(file: str, *, by_series: bool = False) -> Grown:
     grown = _resident() - before
     if by_series:
         return grown, series
-    blocks = (record for key, record in stored.items() if key not in (MARKER_KEY, GOALS_KEY))
+    blocks = (record for key, record in _read(file)[3].items() if key not in (MARKER_KEY, GOALS_KEY))
     return grown, sum(len(msgspec.msgpack.decode(body_of(block))) for block in blocks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.windows import DAY_MS, HOUR_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
-from schemas.wire import CellUpdate, fence_of
+from schemas.wire import CellUpdate, fence_of, pack
 from streams.fold.cells import BLOCK_MS, CellStore, parse_place, place_key
 from streams.fold.gathering import Levels
 from tests.unit.streams.rows import CALENDAR, at
@@ -126,6 +126,21 @@ def test_emission_and_checkpoint_remember_for_themselves_what_changed(store: Cel
     assert len(store.take_unsaved(0, NOW)) == len(RESOLUTIONS)
     assert len(store.take_changed(0)[""]) == len(RESOLUTIONS)
     assert store.take_unsaved(0, NOW) == []
+
+
+def test_a_block_that_was_quiet_for_some_checkpoints_counts_on(store: CellStore) -> None:
+    store.add([{SLICE: {"": {"n": 3, "m": 5}, "rep=a": {"n": 1}}}], 0, NOW)
+    before = sorted(store.cells())
+    for fence in range(3):
+        store.take_unsaved(fence, NOW)
+    assert sorted(store.cells()) == before
+    told_late = store.take_changed(2)["rep=a"]
+    assert {(update.fence, update.sums["n"]) for update in told_late} == {(2, 1)}
+    store.add(deltas((NOW, 1)), 7, NOW)
+    assert {(update.fence, update.sums["n"]) for update in store.take_changed(7)[""]} == {(7, 4)}
+    written = dict(store.take_unsaved(7, NOW))
+    assert written[place_key(("", 4, 0))] == pack(7, {0: {"n": 4, "m": 5}})
+    assert not any(key.endswith(b"rep=a") for key in written)
 
 
 def test_a_restored_block_holds_what_came_before_its_fence_and_nothing_twice(store: CellStore) -> None:

@@ -397,7 +397,7 @@ def test_what_is_taken_in_while_a_checkpoint_is_packed_is_not_in_it_but_in_the_n
 
 def test_a_block_ahead_of_the_position_is_repaired_with_the_fence_it_had() -> None:
     #  changelog   block at 30 . block at 25 (an old owner's) . repaired at 22, but it holds what 30 did
-    key = BlockKey(0, "", 4, 0).encode()
+    key = BlockKey((0, 4, 0), "").encode()
     cells = RollupCells()
     list(cells.restore({key: pack(30, {0: (7, {"leads_created": 1})})}, [key]))
     assert packed(cells, 22) == [(key, pack(30, {0: (7, {"leads_created": 1})}))]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
 from streams.rollup.series import Change, Series
 from streams.rollup.timeline import Timeline, window_covers
 from tests.unit.streams.rows import CALENDAR, at
@@ -102,13 +105,49 @@ def test_the_revision_is_how_many_frames_the_log_partitions_have_folded() -> Non
     assert series.revision == 9
 
 
-def test_cells_that_are_dropped_do_not_count_in_sums_between() -> None:
+def test_cells_beyond_their_retention_do_not_count_in_sums_between() -> None:
     series = Series("")
     added(series, NOW)
     added(series, NOW + MINUTE_MS)
     assert series.sum_between(NOW, NOW + HOUR_MS, "1m") == {"n": 2}
-    series.drop_before(RESOLUTIONS.index("1m"), NOW + MINUTE_MS)
+    series.tidy(NOW + RETENTION_MS["1m"] + MINUTE_MS)
     assert series.sum_between(NOW, NOW + HOUR_MS, "1m") == {"n": 1}
+    assert series.sum_between(NOW, NOW + HOUR_MS, "15m") == {"n": 2}
+
+
+_additions = st.tuples(
+    st.integers(-60 * 24 * 8, 60 * 24).map(lambda minutes: NOW + minutes * MINUTE_MS),
+    st.integers(-3, 3),
+    st.sampled_from(("n", "m#4")),
+)
+_steps = st.lists(st.one_of(_additions, st.integers(0, 90), st.just("tidy")), max_size=40)
+
+
+@given(steps=_steps)
+def test_tidying_changes_no_sum_of_any_window(steps: list[tuple[int, int, str] | int | str]) -> None:
+    now_ms, tidied, untouched, timeline = NOW, Series(""), Series(""), Timeline(CALENDAR)
+    moves = timeline.advance(now_ms)
+    for series in (tidied, untouched):
+        series.move(moves)
+    for step in steps:
+        if step == "tidy":
+            tidied.tidy(timeline.end_ms or 0)
+        elif isinstance(step, int):
+            now_ms += step * MINUTE_MS
+            for series in (tidied, untouched):
+                series.settle(timeline)
+            moves = timeline.advance(now_ms)
+            for series in (tidied, untouched):
+                series.move(moves)
+        elif not isinstance(step, str):
+            for series in (tidied, untouched):
+                added(series, *step)
+    for series in (tidied, untouched):
+        series.settle(timeline)
+    assert tidied.sums == untouched.sums
+    assert tidied.total == untouched.total
+    tidied.sum_anew(timeline)
+    assert tidied.sums == untouched.sums
 
 
 def test_sums_that_are_0_take_no_room() -> None:
