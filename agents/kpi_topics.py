@@ -27,12 +27,8 @@ _RENEW_S: Final = 86_400.0
 """Kafka forgets an epoch that nobody asked for in a week (``transactional.id.expiration.ms``)."""
 
 
-class _Message(NamedTuple):
-    """A value as both topics get it."""
-
-    key: bytes
-    payload: bytes
-    headers: Headers
+_Message = tuple[bytes, bytes, Headers]
+"""A value as both topics get it: key, JSON and headers."""
 
 
 class _Epoch(NamedTuple):
@@ -176,4 +172,4 @@ class KpiTopics:
             ("ce_subject", key),
             ("ce_time", kpi.emitted_at.encode()),
         ]
-        return _Message(key, value.payload, headers)
+        return key, value.payload, headers

@@ -92,8 +92,9 @@ class Worker:
         await self._require_topics(await generation_number(self.settings))
         gc.freeze()
         # Nearly all that lives long are accounts and cells, which are no cycles: to look for some there was nearly a
-        # tenth of the work of catching up, and a third of a second in one go.
-        gc.set_threshold(100_000, 100, 50)
+        # tenth of the work of catching up, and a third of a second in one go. To look often for young ones is to look
+        # at few at once: while values replace each other, more are young than were made since the last time.
+        gc.set_threshold(20_000, 500, 50)
         routes = worker_routes(self, self.settings.http.token)
         self._runner, self.url = await serve(self.settings, routes, self._extra_routes)
         await self._begin()

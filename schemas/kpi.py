@@ -13,7 +13,7 @@ Unit = Literal["count", "money", "ratio", "seconds", "score"]
 _ESCAPES = str.maketrans({"%": "%25", "|": "%7C", "=": "%3D", ",": "%2C"})
 
 
-class KpiValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class KpiValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False, gc=False):
     """One value of one series at one moment.
 
     ``value`` is None when unknown. Money: ``value`` in major units, ``numerator`` the exact integer of minor units.

@@ -26,7 +26,7 @@ from streams.clock import wall_ms
 from streams.redis_view import Freshness, Query, RedisReader, as_stale
 
 _WALL_EVERY_S: Final = 1.0
-_EVERY_S: Final = 0.05
+_EVERY_S: Final = 0.02  # the hub says how often: what comes a little early must not wait for an interval
 _COMMENT_EVERY_S: Final = 15.0
 _HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from schemas.kpi import unescape
 from streams.history import HistoryStep
 from streams.time import iso
@@ -57,7 +59,7 @@ class Keys(NamedTuple):
         return f"{self.prefix}:moments"
 
 
-class SeriesKey(NamedTuple):
+class SeriesKey(msgspec.Struct, frozen=True, gc=False):
     """The parts of ``kpi|window|dims``, and where the series lies in Redis.
 
     Args:

@@ -14,7 +14,7 @@ from streams.redis_view.keys import PointKey
 from streams.redis_view.ledger import Ledger, Untold
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One value as Redis gets it: its JSON, and its score in a ranking (None when unknown)."""
 
     payload: bytes

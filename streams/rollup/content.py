@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from schemas.kpi import KpiValue, Quality, Unit
@@ -19,7 +20,7 @@ class Stamp(NamedTuple):
     emitted_at: str
 
 
-class Content(NamedTuple):
+class Content(msgspec.Struct, frozen=True, gc=False):
     """What makes a value another one than that published before."""
 
     computed: Computed
@@ -45,8 +46,8 @@ def kpi_value(
 
     It holds on to the dimensions, which nobody changes: a dictionary for each value would be most of its memory.
     """
-    (value, numerator, denominator, _), before, (start_ms, end_ms), _ = content
-    previous = before.value if before is not None else None
+    computed, before, (start_ms, end_ms) = content.computed, content.before, content.span
+    value, previous = computed.value, before.value if before is not None else None
     difference = value - previous if value is not None and previous is not None else None
     return KpiValue(
         kpi=kpi,
@@ -55,8 +56,8 @@ def kpi_value(
         value=value,
         unit=unit,
         currency=currency,
-        numerator=numerator,
-        denominator=denominator,
+        numerator=computed.numerator,
+        denominator=computed.denominator,
         window_start=iso(start_ms) if window != "all" else None,
         window_end=iso(end_ms),
         previous=previous,

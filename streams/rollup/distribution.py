@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+
+import msgspec
 
 from streams.sizes import class_value
 
@@ -63,7 +64,7 @@ def keyed(held: Sums) -> Keyed:
     return found
 
 
-class Histogram(NamedTuple):
+class Histogram(msgspec.Struct, frozen=True, gc=False):
     """How many values of each size there are.
 
     Args:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import msgspec
+
 from schemas.restatements import Cause, Restatement, Stated
 from schemas.rows import EVENT_TYPES
 from schemas.windows import TO_DATE, WINDOWS
@@ -132,7 +134,7 @@ class Restater:
                 continue
             period = known.period(series, span, kpis)
             sums = period.sums
-            before = sums._replace(flow=_less(sums.flow, delta), total=total, memo={})
+            before = msgspec.structs.replace(sums, flow=_less(sums.flow, delta), total=total, memo={})
             for kpi, now in zip(kpis, period.values, strict=True):
                 was = kpi.compute(before, None)
                 if was != now:

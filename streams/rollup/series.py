@@ -9,7 +9,9 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from schemas.kpi import parse_dims
 from schemas.windows import RESOLUTIONS, RETENTION_MS, SLICE_MS, WINDOWS
@@ -27,7 +29,7 @@ _ANEW_SHARE: Final = 8
 """With more than one cell in so many changed, summing the windows anew is cheaper than to keep them up to date."""
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What a cell grew by: index of its resolution, start of its slice, measure -> difference, and its new fence."""
 
     resolution: int
@@ -255,8 +257,8 @@ def _merged(changes: Iterable[Change]) -> dict[tuple[int, int], Sums]:
     """Add up what cells of the same slice grew by: every log partition tells of its own."""
     found: dict[tuple[int, int], Sums] = {}
     own: set[tuple[int, int]] = set()
-    for resolution, start_ms, delta, _ in changes:
-        slice_ = resolution, start_ms
+    for change in changes:
+        slice_, delta = (change.resolution, change.start_ms), change.delta
         sums = found.get(slice_)
         if sums is None:
             found[slice_] = delta

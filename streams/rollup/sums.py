@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import repeat
 from operator import sub
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from streams.rollup.distribution import Classes, Histogram, Keys, Names, Sums, add_names
 
 
-class WindowSums(NamedTuple):
+class WindowSums(msgspec.Struct, frozen=True, gc=False):
     """What is known of one series in one interval.
 
     Args:

@@ -6,7 +6,7 @@ A value is published when it, its previous one or its window differs from what w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -27,7 +27,7 @@ _CLASS_GROUPING: Final = "abc_class"
 _json: Final = msgspec.json.Encoder()
 
 
-class _Ranked(NamedTuple):
+class _Ranked(msgspec.Struct, frozen=True, gc=False):
     """A series in a ranking."""
 
     kpi: WindowKpi
@@ -150,11 +150,12 @@ class Valuation:
         """Rank series: 1 is the highest, equals share a rank (1, 2, 2, 4)."""
         ordered = sorted(ranking.values(), key=lambda ranked: -(ranked.content.computed.value or 0))
         rank, last = 0, None
-        for place, (kpi, series, content) in enumerate(ordered, 1):
+        for place, ranked in enumerate(ordered, 1):
+            kpi, series, content = ranked.kpi, ranked.series, ranked.content
             value = content.computed.value or 0
             if value != last:
                 rank, last = place, value
-            found, key = content._replace(rank=rank), _key(kpi, series)
+            found, key = Content(content.computed, content.before, content.span, rank), _key(kpi, series)
             if self._published.get(key) != found:
                 yield self._publish(key, kpi, series, found, self._version_base + series.revision, stamp)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from schemas.catalogue import Kpi
 from schemas.currencies import exponent
@@ -27,7 +29,7 @@ _Terms = tuple[tuple[int, _Factors], ...]
 _Summing = Callable[[WindowSums], int]
 
 
-class Computed(NamedTuple):
+class Computed(msgspec.Struct, frozen=True, gc=False):
     """A KPI of one interval: its value (None: unknown), the two parts, and what the lowest is called."""
 
     value: Number | None
