@@ -3,8 +3,8 @@
 A block holds the slices of one dimension key and one resolution that start in one span of time. It is the unit of the
 changelog: a record a cell would make recovery read several times as many records, for the same fence rule.
 
-Blocks that changed since the last checkpoint but one are open; of all others only the record is kept, which is a
-fourth of the size. It is decoded where one of its cells changes after all.
+Blocks that changed since the last checkpoint but one are open; of all others only the record is kept, in less than half
+of the memory. It is decoded where one of its cells changes after all.
 """
 
 from __future__ import annotations
@@ -124,8 +124,9 @@ class CellStore:
                     of_dims.append(CellUpdate(resolution, start, at, told, names is None))
         return updates
 
-    def __bool__(self) -> bool:
-        """Whether there is any cell."""
+    @property
+    def has_cells(self) -> bool:
+        """Whether there is any."""
         return bool(self._open or self._records)
 
     @property

@@ -240,7 +240,7 @@ class PartitionFold:
         accounts = self._accounts.take_unsaved(self.fence)
         covered = [Covered(*source, *reached) for source, reached in sorted(self._covered.items())]
         cells = self.cells.take_unsaved(self.fence, self.newest_ms or 0)
-        marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered, bool(self.cells))
+        marker = Marker(STATE_VERSION, self.fence, self.newest_ms, covered, self.cells.has_cells)
         return Checkpoint(self.fence, cells, accounts, [(MARKER_KEY, pack(self.fence, marker))])
 
     @property

@@ -70,6 +70,7 @@ class Series:
         self.dimensions = parse_dims(dims)
         self.grouping = ",".join(self.dimensions)
         self.days: dict[int, Sums] = {}
+        # By resolution: start of the slice -> Sums; those finer than a day may stand still.
         self._cells: tuple[dict[int, Any], ...] = ({}, {}, {}, self.days, {})
         self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
         self.revisions: dict[int, int] = {}
