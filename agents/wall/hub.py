@@ -19,7 +19,7 @@ from streams.redis_view import Freshness, Query, RedisReader, Update, entry_orde
 _LOG: Final = logging.getLogger(__name__)
 _POLL_S: Final = 1.0
 _GATHER_S: Final = 0.01
-_AT_MOST_EVERY_S: Final = 0.05
+_AT_MOST_EVERY_S: Final = 0.03
 _MOST_PENDING: Final = 5_000
 
 
