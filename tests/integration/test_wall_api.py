@@ -501,7 +501,7 @@ async def test_the_stream_begins_with_a_snapshot_and_goes_on_with_what_changes(
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("query", "every_s"), [("wall&window=today", 1.0), ("kpis=revenue&window=today", 0.05)])
+@pytest.mark.parametrize(("query", "every_s"), [("wall&window=today", 1.0), ("kpis=revenue&window=today", 0.03)])
 async def test_deltas_come_at_an_interval_with_the_newest_values(
     query: str, every_s: float, http: aiohttp.ClientSession, sink: RedisSink
 ) -> None:
