@@ -17,7 +17,7 @@ import msgspec
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, SLICE_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
-from streams.fold.gathering import Deltas, Levels
+from streams.fold.gathering import Deltas, Levels, Sums
 from streams.time import Calendar
 
 BLOCK_MS: Final[tuple[int, ...]] = (5 * MINUTE_MS, 30 * MINUTE_MS, 8 * HOUR_MS, 32 * DAY_MS, 1 << 60)
@@ -34,7 +34,6 @@ Place = tuple[str, int, int]
 Span = tuple[int, int]
 """Index of the resolution, start of the block: of many places at once, so a cell is found by its dimension key."""
 
-Sums = dict[str, int]
 Slices = dict[int, Sums]
 """Start of the slice -> measure -> integer."""
 
@@ -152,7 +151,7 @@ class CellStore:
                 if block is not None:
                     record = records[dims] = pack(max(fence, block.fence), block.slices)
                 elif before is not None:
-                    record = records[dims] = pack(max(fence, fence_of(before)), msgspec.Raw(body_of(before)))
+                    record = records[dims] = pack(fence, msgspec.Raw(body_of(before)))
                 written.append((place_key((dims, *span)), record))
             if records:
                 self._records[span] = records

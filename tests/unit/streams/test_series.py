@@ -179,3 +179,16 @@ def test_who_changed_class_since_the_previous_window_is_in_the_old_one_there_als
     assert current.keyed("m", whole=True) == {"7": 0, "9": 1}
     assert before.keyed("m", whole=True) == {"7": 1, "9": 0}
     assert list(current.keys("m")) == ["9"]
+
+
+def test_cells_of_several_log_partitions_add_up_at_a_recovery() -> None:
+    series, timeline = Series(""), Timeline(CALENDAR)
+    timeline.advance(NOW)
+    for index, resolution in enumerate(RESOLUTIONS):
+        for n in (1, 2):
+            series.restore(index, [(CALENDAR.slice_start(resolution, NOW - MINUTE_MS), {"n": n})])
+    series.sum_anew(timeline)
+    assert {window: flow(series, timeline, window) for window in ("5m", "24h", "30d")} == dict.fromkeys(
+        ("5m", "24h", "30d"), 3
+    )
+    assert series.total == {"n": 3}
