@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tests.benchmarks.throughput import PRODUCT
+
 REFERENCE: Final = Path(__file__).with_name("reference.json")
 LATENCY: Final = Path(__file__).with_name("latency.json")
 _KEPT: Final = ("machine", "events", "rate", "faust_events", "cells_right", "values_right", "ratio", "cpu_s_per_100k")
@@ -34,7 +36,7 @@ def compare(found: Mapping[str, Any]) -> tuple[list[str], bool]:
         return [f"not compared with the reference: {', '.join(other)}"], False
     lines: list[str] = []
     is_lost = False
-    for name in found["ratio"].keys() & reference["ratio"].keys() - {"faust"}:
+    for name in found["ratio"].keys() & reference["ratio"].keys() & PRODUCT.keys():
         before, now = reference["ratio"][name]["median"], found["ratio"][name]["median"]
         lost = now > _MOST * before
         is_lost |= lost

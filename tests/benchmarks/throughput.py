@@ -38,7 +38,12 @@ CUT: Final = (
 PRODUCT: Final[Mapping[str, tuple[str, ...]]] = {"cut": CUT, "whole": ()}
 """Participant -> ``catalogue.include``."""
 
-_Run = Callable[[int, Path | None], Awaitable[dict[str, Any]]]
+TRANSPORT: Final = " in Kafka"
+"""What is appended to a participant for the row of its transport: see :mod:`tests.benchmarks.transport`."""
+
+_Figures = dict[str, Any]
+_Run = Callable[[int, Path | None], Awaitable[dict[str, _Figures]]]
+"""Number of the round, and where to write a profile -> by name of the row, what was found."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,11 @@ async def measure(
     with computing(history) as computed:
         truth = await asyncio.wrap_future(computed)  # not meanwhile: there may be just two cores
     load = Load(list(history.messages()), truth, partitions)
-    participants: dict[str, _Run] = {"bare": await _in_process(running, load, "bare_loop")}
+    participants: dict[str, _Run] = {"bare": await _in_process(running, load, "bare", "bare_loop")}
     participants |= {name: _product(running, load, name) for name in PRODUCT}
     if faust_events:
         few = Load(load.messages[:faust_events], truth, partitions)
-        participants["faust"] = await _in_process(running, few, "stock_faust")
+        participants["faust"] = await _in_process(running, few, "faust", "stock_faust")
     found = await _rotate(participants, rounds, profile)
     return {
         "benchmark": "throughput",
@@ -106,9 +111,9 @@ async def measure(
     }
 
 
-async def _rotate(participants: Mapping[str, _Run], rounds: int, profile: Path | None) -> list[dict[str, Any]]:
+async def _rotate(participants: Mapping[str, _Run], rounds: int, profile: Path | None) -> list[dict[str, _Figures]]:
     names = list(participants)
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, _Figures]] = []
     for number in range(rounds):
         first = number % len(names)
         is_last = number == rounds - 1
@@ -116,7 +121,7 @@ async def _rotate(participants: Mapping[str, _Run], rounds: int, profile: Path |
             name: await participants[name](number, profile if is_last else None)
             for name in (*names[first:], *names[:first])
         }
-        found.append({name: ran[name] for name in names})
+        found.append({row: figures for name in names for row, figures in ran[name].items()})
     return found
 
 
@@ -134,9 +139,9 @@ def _summary(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _product(running: Servers, load: Load, name: str) -> _Run:
-    """SalesPulse with a catalogue; every round has topics of its own."""
+    """SalesPulse with a catalogue, and what Kafka alone took of that; every round has topics of its own."""
 
-    async def run(number: int, profile: Path | None) -> dict[str, Any]:
+    async def run(number: int, profile: Path | None) -> dict[str, _Figures]:
         tables: dict[str, Any] = {**settings_of_history(), "catalogue": {"include": list(PRODUCT[name])}}
         del tables["wall"]  # pages as they come along: those of the tests show what the cut catalogue does not have
         tables["kafka"] = {"partitions": load.partitions, "source_partitions": load.partitions}
@@ -151,12 +156,17 @@ def _product(running: Servers, load: Load, name: str) -> _Run:
             found = await caught_up(worker, installation.settings, load.truth)
         finally:
             await worker.stop()
-        return {**found, "cpu_s_per_100k": _per_100k(found["cpu_s"], load)}
+        found |= {"cpu_s_per_100k": _per_100k(found["cpu_s"], load)}
+        empty = Installation(running, f"transport.{name}{number}", {"kafka": tables["kafka"]})
+        await empty.create_topics()
+        documents = json.dumps(installation.document), json.dumps(empty.document)
+        moved = _figures(await _module(running, "transport", *documents, str(len(load.messages))), load)
+        return {name: found, f"{name}{TRANSPORT}": moved}
 
     return run
 
 
-async def _in_process(running: Servers, load: Load, module: str) -> _Run:
+async def _in_process(running: Servers, load: Load, name: str, module: str) -> _Run:
     """A program that counts events by type and dimensions and says how much CPU time that took, start-up apart."""
     tables = {"kafka": {"partitions": load.partitions, "source_partitions": load.partitions}}
     settings: Settings = Installation(running, module, tables).settings
@@ -164,25 +174,35 @@ async def _in_process(running: Servers, load: Load, module: str) -> _Run:
     await send(settings, load.messages)
     sent = Counter(str(message.event["event_type"]) for message in load.messages)
 
-    async def run(number: int, _profile: Path | None) -> dict[str, Any]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", f"tests.benchmarks.{module}", settings.kafka.bootstrap_servers),
-            *(str(len(load.messages)), f"{module}{number}", *settings.topics.sources().values()),
-            cwd=running.directory,  # stock Faust makes directories where it runs
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await process.communicate()
-        assert process.returncode == 0, f"{module} failed"
-        found: dict[str, Any] = json.loads(out)
+    async def run(number: int, _profile: Path | None) -> dict[str, _Figures]:
+        arguments = str(len(load.messages)), f"{module}{number}", *settings.topics.sources().values()
+        found = await _module(running, module, settings.kafka.bootstrap_servers, *arguments)
         assert found["by_type"] == sent, f"{module} counted wrongly"
-        return {
-            "cpu_s": round(found["cpu_s"], 3),
-            "seconds": round(found["seconds"], 2),
-            "cpu_s_per_100k": _per_100k(found["cpu_s"], load),
-        }
+        return {name: _figures(found, load)}
 
     return run
+
+
+async def _module(running: Servers, module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module of the benchmarks; returns what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"tests.benchmarks.{module}", *arguments),
+        cwd=running.directory,  # stock Faust makes directories where it runs
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, f"{module} failed"
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def _figures(found: Mapping[str, Any], load: Load) -> _Figures:
+    return {
+        "cpu_s": round(found["cpu_s"], 3),
+        "seconds": round(found["seconds"], 2),
+        "cpu_s_per_100k": _per_100k(found["cpu_s"], load),
+    }
 
 
 def _per_100k(cpu_s: float, load: Load) -> float:
