@@ -19,7 +19,7 @@ from schemas.errors import StateError
 from schemas.playlist import playlist
 from schemas.settings import Settings
 from schemas.windows import EVENT_DIMENSIONS
-from streams.fold.compression import Compression
+from streams.compression import Compression
 from streams.fold.partition import PartitionFold, Recovered
 from streams.fold.rules import fold_rules
 from streams.plan import Plan

@@ -15,7 +15,7 @@ from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings
 from schemas.windows import RESOLUTIONS
 from schemas.wire import CellsMessage, CellUpdate
-from streams.fold.compression import Compression
+from streams.compression import Compression
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import fold_rules
 from streams.intake.normalise import Normaliser

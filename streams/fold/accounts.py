@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from schemas.wire import body_of, fence_of, pack
+from streams.compression import Compression
 from streams.fold.account import Account, AccountRecord
 from streams.fold.accumulator import Accumulator
-from streams.fold.compression import Compression
 
 _LIVE_ACCOUNTS: Final = 20_000
 _FRESH_RECORDS: Final = 2_048

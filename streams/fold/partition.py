@@ -14,11 +14,11 @@ import msgspec
 from schemas.errors import StateError
 from schemas.rows import Frame, Row, Section
 from schemas.wire import STATE_VERSION, CellUpdate, Covered, Marker, Restated, Win, body_of, pack
+from streams.compression import Compression
 from streams.counting import CountingPlan
 from streams.fold.accounts import AccountStore, Records
 from streams.fold.accumulator import Accumulator
 from streams.fold.cells import CellStore
-from streams.fold.compression import Compression
 from streams.fold.gathering import Levels
 from streams.fold.restating import RESTATING, Restating
 from streams.fold.rules import FoldRules

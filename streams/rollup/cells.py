@@ -1,7 +1,7 @@
 """Cells as the rollup keeps them: per log partition, each with its fence, in blocks that are changelog records.
 
-Blocks that changed since the last checkpoint but one are open; of all others only the record is kept, which is a
-third of the size. It is decoded where one of its cells changes after all.
+Blocks that changed since the last checkpoint but one are open; of all others only the record is kept, compressed, which
+is a tenth of the size. It is decoded where one of its cells changes after all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from schemas.windows import HOUR_MS, RESOLUTIONS, RETENTION_MS
 from schemas.wire import CellUpdate, body_of, fence_of, pack
+from streams.compression import Compression
 from streams.fold.cells import BLOCK_MS
 from streams.rollup.series import Change
 
@@ -51,6 +52,7 @@ class RollupCells:
     """All cells of one owner, per log partition."""
 
     def __init__(self) -> None:
+        self._compression = Compression()
         self._records: dict[Span, dict[str, bytes]] = {}
         self._open: dict[Span, dict[str, Block]] = {}
         self._unsaved: dict[Span, dict[str, None]] = {}
@@ -60,7 +62,7 @@ class RollupCells:
         """Take the changelog's records; yields every block, which is the caller's."""
         for encoded, record in records.items():
             key = BlockKey.parse(encoded)
-            self._records.setdefault(key.span, {})[key.dims] = record
+            self._records.setdefault(key.span, {})[key.dims] = self._compression.compress(record)
             yield key, _decoder.decode(body_of(record))
         for span, dims in map(BlockKey.parse, repair):
             self._unsaved.setdefault(span, {})[dims] = None
@@ -94,9 +96,12 @@ class RollupCells:
         blocks = self._open.setdefault(span, {})
         block = blocks.get(dims)
         if block is None:
-            record = self._records.get(span, {}).get(dims)
-            block = blocks[dims] = _decoder.decode(body_of(record)) if record is not None else {}
+            kept = self._records.get(span, {}).get(dims)
+            block = blocks[dims] = self._decoded(kept) if kept is not None else {}
         return block
+
+    def _decoded(self, kept: bytes) -> Block:
+        return _decoder.decode(body_of(self._compression.record(kept)))
 
     @property
     def unsaved(self) -> bool:
@@ -111,6 +116,8 @@ class RollupCells:
         unsaved, self._unsaved = self._unsaved, {}
         opened, self._open = self._open, {}
         taken: list[tuple[BlockKey, Block | None]] = []
+        for span, blocks in opened.items():
+            self._compress(span, blocks.keys() - unsaved.get(span, {}).keys())
         for span, changed in unsaved.items():
             blocks = opened.get(span, {})
             still_open = {dims: blocks[dims] for dims in changed if dims in blocks}
@@ -118,6 +125,11 @@ class RollupCells:
                 self._open[span] = still_open
             taken += [(BlockKey(span, dims), blocks[dims].copy() if dims in blocks else None) for dims in changed]
         return taken
+
+    def _compress(self, span: Span, closed: Iterable[str]) -> None:
+        """Compress the records of blocks that did not change any more since they were packed."""
+        records = self._records.get(span, {})
+        records.update([(dims, self._compression.compress(records[dims])) for dims in closed])
 
     def pack(self, key: BlockKey, block: Block | None, position: int) -> tuple[bytes, bytes | None]:
         """Return the changelog record of a block as it was taken at a position; None for a dropped block.
@@ -129,7 +141,7 @@ class RollupCells:
         if block is not None:
             record = pack(fence, block)
         elif before is not None:
-            record = pack(fence, msgspec.Raw(body_of(before)))
+            record = pack(fence, msgspec.Raw(body_of(self._compression.record(before))))
         else:
             return key.encode(), None
         self._records.setdefault(key.span, {})[key.dims] = record

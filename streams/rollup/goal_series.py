@@ -20,7 +20,7 @@ from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
 from streams.rollup.goals import GROUPING, PREFIX, GoalKey, Goals
 from streams.rollup.series import Series
-from streams.rollup.still import Sums
+from streams.rollup.slices import Sums
 from streams.rollup.timeline import Timeline
 from streams.rollup.values import UNKNOWN
 

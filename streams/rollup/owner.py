@@ -266,14 +266,14 @@ class Rollup:
 
     def _restore(self, key: BlockKey, block: Block) -> None:
         """Add a block of one log partition to its series."""
-        (partition, resolution, _), dims = key
+        (partition, resolution, block_ms), dims = key
         series = self._windows.series_of(dims)
         if resolution == _ALL:
             series.revisions[partition] = block[0][0]
         if self._goals is not None and series.grouping == GROUPING:
             for _, sums in block.values():
                 self._goals.pass_by(dims, sums)
-        series.restore(resolution, ((start_ms, sums) for start_ms, (_, sums) in block.items()))
+        series.restore(resolution, block_ms, ((start_ms, sums) for start_ms, (_, sums) in block.items()))
         self._windows.note(dims)
 
     def _grow(self, partition: int, dims: str, changes: Iterable[Change]) -> None:

@@ -20,7 +20,7 @@ from schemas.windows import TO_DATE, WINDOWS
 from schemas.wire import Restated
 from streams.rollup.distribution import Names, add_names
 from streams.rollup.series import Series
-from streams.rollup.still import Sums
+from streams.rollup.slices import Sums
 from streams.rollup.sums import WindowSums
 from streams.rollup.values import Computed, KpisOfWindows, WindowKpi
 from streams.time import Calendar, Span, iso

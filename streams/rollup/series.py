@@ -9,19 +9,19 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from sys import intern
+from typing import Final
 
 import msgspec
 
 from schemas.kpi import parse_dims
 from schemas.windows import RESOLUTIONS, RETENTION_MS, SLICE_MS, WINDOWS
 from streams.rollup.distribution import Names, add_names, split_name
-from streams.rollup.still import Sums, items, still
+from streams.rollup.slices import Slices, Sums, add
 from streams.rollup.sums import WindowSums
 from streams.rollup.timeline import PREVIOUS_FLOW, Move, Timeline
 from streams.time import Cover, Range
 
-_LENGTH_MS: Final = tuple(SLICE_MS.values())
 _DAY: Final = RESOLUTIONS.index("1d")
 _ALL: Final = RESOLUTIONS.index("all")
 _ALL_TIME: Final = WINDOWS.index("all")
@@ -42,6 +42,7 @@ class Series:
     """One dimension key: its cells added up over the log partitions, and its window sums.
 
     Attributes:
+        total: Sums of everything, ever.
         days: Cells of whole local days, by their start.
         ever: Measures that were ever counted here, as far as the state and the messages after it tell. What a former
             owner published is among them, though it may have been taken back since.
@@ -49,7 +50,7 @@ class Series:
     """
 
     __slots__ = (
-        "_cells",
+        "_fine",
         "_known",
         "_names",
         "_pending",
@@ -63,15 +64,16 @@ class Series:
         "previous_changed",
         "revisions",
         "sums",
+        "total",
     )
 
     def __init__(self, dims: str) -> None:
         self.dims = dims
         self.dimensions = parse_dims(dims)
         self.grouping = ",".join(self.dimensions)
+        self.total: Sums = {}
         self.days: dict[int, Sums] = {}
-        # By resolution: start of the slice -> Sums; those finer than a day may stand still.
-        self._cells: tuple[dict[int, Any], ...] = ({}, {}, {}, self.days, {})
+        self._fine = tuple(map(Slices, range(_DAY)))
         self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
         self.revisions: dict[int, int] = {}
         self._pending: list[Change] = []
@@ -81,11 +83,6 @@ class Series:
         self._known: set[str] = set()
         self._restored: set[str] = set()
         self._names: Names = {}
-
-    @property
-    def total(self) -> Sums:
-        """Sums of everything, ever."""
-        return self._cells[_ALL].get(0) or {}
 
     @property
     def revision(self) -> int:
@@ -99,36 +96,45 @@ class Series:
         """Take what a cell grew by."""
         if not change.delta:
             return
-        cells = self._cells[change.resolution]
-        cell = cells.get(change.start_ms)
-        if cell is None:
-            cells[change.start_ms] = change.delta.copy()
+        if change.resolution < _DAY:
+            self._fine[change.resolution].grow(change.start_ms, change.delta)
         else:
-            if not isinstance(cell, dict):
-                cell = cells[change.start_ms] = dict(items(cell))
+            cell = self._whole(change.resolution, change.start_ms)
             for measure, delta in change.delta.items():
                 cell[measure] = cell.get(measure, 0) + delta
         if change.resolution == _ALL:
             self.ever.update(change.delta)
         self._pending.append(change)
 
-    def restore(self, resolution: int, cells: Iterable[tuple[int, Sums]]) -> None:
-        """Take over cells of one log partition, before all changes: starts, and sums that are the series' own now."""
-        known, restored = self._cells[resolution], self._restored
-        for start_ms, sums in cells:
-            if not sums:
-                continue
-            restored.update(sums)
-            for measure, value in items(known.get(start_ms, ())):
-                sums[measure] = sums.get(measure, 0) + value
-            known[start_ms] = still(sums) if resolution < _DAY else sums
+    def restore(self, resolution: int, block_ms: int, cells: Iterable[tuple[int, Sums]]) -> None:
+        """Take over a block of cells of one log partition, before all changes.
+
+        Args:
+            resolution: Its index.
+            block_ms: Start of the block.
+            cells: Starts and sums.
+        """
+        counted = [(start_ms, sums) for start_ms, sums in cells if sums]
+        for start_ms, sums in counted:
+            self._restored.update(sums)
+            if resolution >= _DAY:
+                cell = self._whole(resolution, start_ms)
+                for measure, value in sums.items():  # names are read anew for every cell
+                    cell[intern(measure)] = cell.get(measure, 0) + value
             if resolution == _ALL:
                 self.ever.update(sums)
+        if resolution < _DAY:
+            self._fine[resolution].restore(block_ms, counted)
+
+    def _whole(self, resolution: int, start_ms: int) -> Sums:
+        """Return the cell of a day, or of all time."""
+        return self.total if resolution == _ALL else self.days.setdefault(start_ms, {})
 
     @property
     def is_mostly_new(self) -> bool:
         """Whether so much changed that :meth:`sum_anew` is cheaper than to settle and move."""
-        return bool(self._restored) or len(self._pending) * _ANEW_SHARE > sum(map(len, self._cells))
+        size = sum([slices.size for slices in self._fine]) + len(self.days)
+        return bool(self._restored) or len(self._pending) * _ANEW_SHARE > size
 
     def forget_changes(self) -> dict[int, set[str]]:
         """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
@@ -170,7 +176,7 @@ class Series:
                 continue
             measures = _measures(delta)
             for window, which in timeline.places(resolution, start_ms):
-                _add(self.sums[window][which], delta.items(), 1)
+                add(self.sums[window][which], delta.items(), 1)
                 if which == PREVIOUS_FLOW:
                     self.previous_changed.add(window)
                 touched.setdefault(window, set()).update(measures)
@@ -220,33 +226,25 @@ class Series:
         return sums
 
     def tidy(self, end_ms: int) -> None:
-        """Forget cells that no window reaches any more, and keep those that are over as what stands still.
+        """Forget cells that no window reaches any more, and keep those that are over in little room.
 
         Args:
             end_ms: End of the windows.
         """
-        for index, resolution in enumerate(RESOLUTIONS[:_ALL]):
-            cells, oldest_ms = self._cells[index], end_ms - RETENTION_MS[resolution]
-            for start_ms in [start_ms for start_ms in cells if start_ms < oldest_ms]:
-                del cells[start_ms]
-            if index < _DAY:
-                grows_from_ms = end_ms - 2 * _LENGTH_MS[index]
-                for start_ms, cell in cells.items():
-                    if isinstance(cell, dict) and not grows_from_ms < start_ms <= end_ms:
-                        cells[start_ms] = still(cell)
+        oldest_ms = {name: end_ms - kept for name, kept in RETENTION_MS.items()}
+        for slices, resolution in zip(self._fine, RESOLUTIONS, strict=False):
+            slices.tidy(oldest_ms[resolution], end_ms - 2 * SLICE_MS[resolution], end_ms)
+        for start_ms in [start_ms for start_ms in self.days if start_ms < oldest_ms["1d"]]:
+            del self.days[start_ms]
 
     def _add_range(self, sums: Sums, part: Range, sign: int) -> None:
         index = RESOLUTIONS.index(part.resolution)
-        cells = self._cells[index]
-        if index < len(_LENGTH_MS) and (part.end_ms - part.start_ms) // _LENGTH_MS[index] < len(cells):
-            for start in range(part.start_ms, part.end_ms, _LENGTH_MS[index]):
-                cell = cells.get(start)
-                if cell:
-                    _add(sums, items(cell), sign)
-        else:
-            for start, cell in cells.items():
-                if part.start_ms <= start < part.end_ms:
-                    _add(sums, items(cell), sign)
+        if index < _DAY:
+            self._fine[index].add_to(sums, part.start_ms, part.end_ms, sign)
+            return
+        for start, cell in self.days.items():
+            if part.start_ms <= start < part.end_ms:
+                add(sums, cell.items(), sign)
 
 
 def _measures(names: Iterable[str]) -> set[str]:
@@ -270,12 +268,3 @@ def _merged(changes: Iterable[Change]) -> dict[tuple[int, int], Sums]:
         for measure, value in delta.items():
             sums[measure] = sums.get(measure, 0) + value
     return found
-
-
-def _add(sums: Sums, delta: Iterable[tuple[str, int]], sign: int) -> None:
-    for measure, value in delta:
-        left = sums.get(measure, 0) + value * sign
-        if left:
-            sums[measure] = left
-        else:
-            sums.pop(measure, None)

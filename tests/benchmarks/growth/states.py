@@ -11,7 +11,7 @@ import msgspec
 from schemas.rows import Frame, Row, Section
 from schemas.settings import Settings, settings_from
 from schemas.wire import CellsMessage
-from streams.fold.compression import Compression
+from streams.compression import Compression
 from streams.fold.partition import PartitionFold, Recovered
 from streams.simulator import SimulationConfig, simulate
 from tests.e2e.history import START_MS, ZONE, settings_of_history

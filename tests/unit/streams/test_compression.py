@@ -6,8 +6,8 @@ import pytest
 
 from schemas.windows import DAY_MS
 from schemas.wire import fence_of, pack
+from streams.compression import Compression
 from streams.fold import accounts as account_store
-from streams.fold.compression import Compression
 from streams.fold.partition import MARKER_KEY, PartitionFold, Recovered
 from streams.fold.rules import FoldRules
 from tests.unit.streams.rows import CALENDAR, frame, plan_of, row

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, RETENTION_MS, WINDOWS
+from streams.fold.cells import BLOCK_MS
 from streams.rollup.series import Change, Series
 from streams.rollup.timeline import Timeline, window_covers
 from tests.unit.streams.rows import CALENDAR, at
@@ -185,8 +186,9 @@ def test_cells_of_several_log_partitions_add_up_at_a_recovery() -> None:
     series, timeline = Series(""), Timeline(CALENDAR)
     timeline.advance(NOW)
     for index, resolution in enumerate(RESOLUTIONS):
+        start_ms = CALENDAR.slice_start(resolution, NOW - MINUTE_MS)
         for n in (1, 2):
-            series.restore(index, [(CALENDAR.slice_start(resolution, NOW - MINUTE_MS), {"n": n})])
+            series.restore(index, start_ms - start_ms % BLOCK_MS[index], [(start_ms, {"n": n})])
     series.sum_anew(timeline)
     assert {window: flow(series, timeline, window) for window in ("5m", "24h", "30d")} == dict.fromkeys(
         ("5m", "24h", "30d"), 3

@@ -1,7 +1,8 @@
-"""Records of accounts as they lie in memory: compressed, with the fence in front of them to be read.
+"""Records of changelogs as they lie in memory: compressed, with the fence in front of them to be read.
 
-What accounts have in common is most of their bytes: names of stages, reps and teams, and how events are encoded. A
-dictionary of the first of them holds that once, and a record is a fourth of its size for some microseconds.
+What accounts have in common is most of their bytes: names of stages, reps and teams, and how events are encoded; in
+blocks of cells it is the names of measures. A dictionary of the first of them holds that once, and a record is a third
+or fourth of its size for some microseconds.
 """
 
 from __future__ import annotations
