@@ -8,7 +8,7 @@ sent: an owner that dies before it is has it said by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ from schemas.windows import WINDOWS
 from schemas.wire import body_of
 from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
-from streams.rollup.goals import GROUPING, PREFIX, GoalKey, Goals
+from streams.rollup.goals import GROUPING, PREFIX, GoalKey, Goals, SeriesOf
 from streams.rollup.series import Series
 from streams.rollup.slices import Sums
 from streams.rollup.timeline import Timeline
@@ -88,9 +88,7 @@ class GoalSeries:
             said = self._ending | {key: unit for key, (_, unit) in self._said.items()}
             self._said = {key: (None, unit) for key, unit in said.items()}
 
-    def values(
-        self, series: Mapping[str, Series], timeline: Timeline, now_ms: int, stamp: Stamp
-    ) -> Iterator[Published]:
+    def values(self, series_of: SeriesOf, timeline: Timeline, now_ms: int, stamp: Stamp) -> Iterator[Published]:
         """Return what changed; what is no goal any more is unknown, once."""
         self._ending = {}
         if not self._due:
@@ -99,9 +97,10 @@ class GoalSeries:
         for key, unit in self._former(now_ms):
             self._said.setdefault(key, (None, unit))
         self._since_ms, self._passed_by = None, {}
-        revision = self._version_base + series[""].revision
+        whole = series_of("")
+        revision = self._version_base + (whole.revision if whole is not None else 0)
         said: dict[str, tuple[Content | None, Unit]] = {}
-        for kpi, window, dimensions, computed, unit in self._goals.values(series, timeline, now_ms):
+        for kpi, window, dimensions, computed, unit in self._goals.values(series_of, timeline, now_ms):
             key = f"{kpi}|{WINDOWS[window]}|{dims_key(dimensions)}"
             content = Content(computed, None, timeline.windows[window].span)
             said[key] = (content, unit)

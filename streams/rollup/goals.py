@@ -8,7 +8,7 @@ catalogue declares.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -39,9 +39,13 @@ from streams.rollup.values import UNKNOWN, Computed, KpisOfWindows, WindowKpi, d
 from streams.time import LAST_DAY, LAST_MS, Calendar
 from streams.worktime import WorkTime
 
-__all__ = ["GROUPING", "PREFIX", "GoalKey", "GoalValue", "Goals", "standing_goals"]
+__all__ = ["GROUPING", "PREFIX", "GoalKey", "GoalValue", "Goals", "SeriesOf", "standing_goals"]
 
 GROUPING: Final = "target"
+
+
+SeriesOf = Callable[[str], Series | None]
+"""Dimension key -> its series, brought to the present; None where nothing was counted yet."""
 
 
 class _Present(NamedTuple):
@@ -49,7 +53,7 @@ class _Present(NamedTuple):
 
     goals: Mapping[str, Goal]
     children: Mapping[str, Sequence[str]]
-    series: Mapping[str, Series]
+    series_of: SeriesOf
     timeline: Timeline
     above: frozenset[str] = frozenset()
 
@@ -96,13 +100,13 @@ class Goals:
         else:
             self._goals.pop(target_id, None)
 
-    def values(self, series: Mapping[str, Series], timeline: Timeline, now_ms: int) -> Iterator[GoalValue]:
+    def values(self, series_of: SeriesOf, timeline: Timeline, now_ms: int) -> Iterator[GoalValue]:
         """Return what is to be said of the goals whose period is the present one."""
         known = {**self._standing, **self._goals}
         if not (known and self._of_goals):
             return
         goals = {name: goal for name, goal in sorted(known.items()) if self._is_current(goal, now_ms)}
-        present = _Present(goals, _children(goals), series, timeline)
+        present = _Present(goals, _children(goals), series_of, timeline)
         sums: dict[tuple[str, str, str], list[Progress]] = {}
         for name, goal in goals.items():
             own = self._progress(name, present)
@@ -204,10 +208,10 @@ class Goals:
     def _compute(self, kpi: str, dimensions: Mapping[str, str], window: str, present: _Present) -> Computed | None:
         """Return a KPI of a series; None where it is not counted, or nothing was counted yet."""
         compiled: WindowKpi | None = self._kpis.get((",".join(dimensions), window, kpi))
-        found = present.series.get(dims_key(dimensions))
+        found = present.series_of(dims_key(dimensions))
         if compiled is None or found is None:
             return None
-        sums, previous = found.window_sums(WINDOWS.index(window), present.timeline)
+        sums, previous = found.window_sums(WINDOWS.index(window))
         return compiled.compute(sums, previous)
 
     def _value(

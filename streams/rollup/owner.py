@@ -197,9 +197,7 @@ class Rollup:
             self._windows.settle(self._worklist.next)
             values += self._valuation.of_series(self._worklist.take(wall_ms), stamp)
         if of_others and not self._worklist.has_others:
-            if self._goals is not None:  # which are about any series
-                self._windows.settle_all()
-            values += self._valuation.compared(now_ms, stamp)
+            values += self._valuation.compared(self._windows.at_present, now_ms, stamp)
         produced_ms = self._upstream.take_produced_ms() if values and not self.global_waits else None
         position = self._version_base + self.position
         return Publication(

@@ -8,7 +8,7 @@ previous window. The value of a level, and of the window ``all``, is the sum of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from sys import intern
 from typing import Final
 
@@ -19,7 +19,7 @@ from schemas.windows import RESOLUTIONS, RETENTION_MS, SLICE_MS, WINDOWS
 from streams.rollup.distribution import Names, add_names, split_name
 from streams.rollup.slices import Slices, Sums, add
 from streams.rollup.sums import WindowSums
-from streams.rollup.timeline import PREVIOUS_FLOW, Move, Timeline
+from streams.rollup.timeline import PREVIOUS_FLOW, Moment
 from streams.time import Cover, Range
 
 _DAY: Final = RESOLUTIONS.index("1d")
@@ -41,6 +41,9 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class Series:
     """One dimension key: its cells added up over the log partitions, and its window sums.
 
+    Its windows stand where they were seen last, and are brought to the present before they are seen again: all series
+    at once, they would hold up everything else whenever time moves on.
+
     Attributes:
         total: Sums of everything, ever.
         days: Cells of whole local days, by their start.
@@ -52,6 +55,7 @@ class Series:
     __slots__ = (
         "_fine",
         "_known",
+        "_moment",
         "_names",
         "_pending",
         "_present",
@@ -74,6 +78,7 @@ class Series:
         self.total: Sums = {}
         self.days: dict[int, Sums] = {}
         self._fine = tuple(map(Slices, range(_DAY)))
+        self._moment: Moment | None = None
         self.sums: list[list[Sums]] = [[{}, {}, {}, {}] for _ in WINDOWS]
         self.revisions: dict[int, int] = {}
         self._pending: list[Change] = []
@@ -130,14 +135,31 @@ class Series:
         """Return the cell of a day, or of all time."""
         return self.total if resolution == _ALL else self.days.setdefault(start_ms, {})
 
+    def bring_to(self, moment: Moment) -> dict[int, set[str]]:
+        """Bring the windows to a moment, with all that changed.
+
+        Returns:
+            The measures that changed, by index of the window; what time alone changed is not among them.
+        """
+        before = self._moment
+        if before is None or (before is not moment and self._is_mostly_new):
+            changed = self._forget_changes()
+            self.sums = [[self._sum(cover) for cover in window.covers] for window in moment.windows]
+        else:
+            changed = self._settle(before)  # as they stand: what goes out with time must have been there
+            if before is not moment:
+                self._move(before, moment)
+        self._moment = moment
+        return changed
+
     @property
-    def is_mostly_new(self) -> bool:
-        """Whether so much changed that :meth:`sum_anew` is cheaper than to settle and move."""
+    def _is_mostly_new(self) -> bool:
+        """Whether so much changed that to sum the windows anew is cheaper than to settle and move."""
         size = sum([slices.size for slices in self._fine]) + len(self.days)
         return bool(self._restored) or len(self._pending) * _ANEW_SHARE > size
 
-    def forget_changes(self) -> dict[int, set[str]]:
-        """Leave what changed to :meth:`sum_anew`; returns the measures that may have changed, for every window."""
+    def _forget_changes(self) -> dict[int, set[str]]:
+        """Leave what changed to the cells; returns the measures that may have changed, for every window."""
         names = self._restored.union(*(change.delta for change in self._pending))
         self._pending, self._restored = [], set()
         self._learn(names)
@@ -145,17 +167,13 @@ class Series:
         self.previous_changed.update(range(len(WINDOWS)))
         return dict.fromkeys(range(len(WINDOWS)), _measures(names))
 
-    def sum_anew(self, timeline: Timeline) -> None:
-        """Add up all windows from the cells."""
-        self.sums = [[self._sum(cover) for cover in window.covers] for window in timeline.windows]
-
     def _sum(self, cover: Cover) -> Sums:
         sums: Sums = {}
         for part in cover:
             self._add_range(sums, part, 1)
         return sums
 
-    def settle(self, timeline: Timeline) -> dict[int, set[str]]:
+    def _settle(self, moment: Moment) -> dict[int, set[str]]:
         """Add what changed to the windows as they stand; returns the measures that changed, by index of the window.
 
         A measure that begins to be counted, or of which nothing is left, changes all windows: what is computed from it
@@ -164,8 +182,6 @@ class Series:
         grown, self._pending = _merged(self._pending), []
         for delta in grown.values():
             self._learn(delta)
-        if not timeline.windows:
-            return {}
         touched: dict[int, set[str]] = {}
         for (resolution, start_ms), delta in grown.items():
             if resolution == _ALL:
@@ -175,12 +191,21 @@ class Series:
                     touched.setdefault(window, set()).update(turned)
                 continue
             measures = _measures(delta)
-            for window, which in timeline.places(resolution, start_ms):
+            for window, which in moment.places(resolution, start_ms):
                 add(self.sums[window][which], delta.items(), 1)
                 if which == PREVIOUS_FLOW:
                     self.previous_changed.add(window)
                 touched.setdefault(window, set()).update(measures)
         return touched
+
+    def _move(self, before: Moment, moment: Moment) -> None:
+        """Move the window sums on in time."""
+        for window, which, added, removed in before.moves_to(moment):
+            sums = self.sums[window][which]
+            for part in added:
+                self._add_range(sums, part, 1)
+            for part in removed:
+                self._add_range(sums, part, -1)
 
     def _turned(self, names: Iterable[str]) -> set[str]:
         """Take note of which names are counted now; returns the measures of those that were not, or no longer are."""
@@ -199,20 +224,13 @@ class Series:
             self._known |= new
             add_names(self._names, new)
 
-    def move(self, moves: Sequence[Move]) -> None:
-        """Move the window sums on in time."""
-        for window, which, added, removed in moves:
-            sums = self.sums[window][which]
-            for part in added:
-                self._add_range(sums, part, 1)
-            for part in removed:
-                self._add_range(sums, part, -1)
-
-    def window_sums(self, window: int, timeline: Timeline) -> tuple[WindowSums, WindowSums | None]:
-        """Return the sums of a window and of its previous one, if it has one."""
+    def window_sums(self, window: int) -> tuple[WindowSums, WindowSums | None]:
+        """Return the sums of a window and of its previous one, if it has one, at the moment it was brought to."""
+        moment = self._moment
+        assert moment is not None, f"series {self.dims!r} was never brought to a moment"
         flow, tail, previous_flow, previous_tail = self.sums[window]
-        total, now_s = self.total, (timeline.end_ms or 0) // 1000
-        span, previous, _ = timeline.windows[window]
+        total, now_s = self.total, moment.end_ms // 1000
+        span, previous, _ = moment.windows[window]
         current = WindowSums(flow, tail, total, span.end_ms // 1000, now_s, {}, self._names)
         if previous is None:
             return current, None
@@ -225,12 +243,14 @@ class Series:
         self._add_range(sums, Range(resolution, start_ms, end_ms), 1)
         return sums
 
-    def tidy(self, end_ms: int) -> None:
+    def tidy(self) -> None:
         """Forget cells that no window reaches any more, and keep those that are over in little room.
 
-        Args:
-            end_ms: End of the windows.
+        Behind the windows as they stand: what they will move past is still to be taken off.
         """
+        if self._moment is None:
+            return
+        end_ms = self._moment.end_ms
         oldest_ms = {name: end_ms - kept for name, kept in RETENTION_MS.items()}
         for slices, resolution in zip(self._fine, RESOLUTIONS, strict=False):
             slices.tidy(oldest_ms[resolution], end_ms - 2 * SLICE_MS[resolution], end_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from schemas.windows import RESOLUTIONS, SLICE_MS, WINDOW_RESOLUTION, WINDOWS
@@ -49,47 +49,22 @@ class Move(NamedTuple):
     removed: Sequence[Range]
 
 
-class Timeline:
-    """The windows of all series at one time; moves them on together.
+class Moment:
+    """The windows of all series at one time; they end at a multiple of the finest resolution.
 
     Args:
-        calendar: Days and periods of the business zone.
+        windows: By index.
+        end_ms: End of what counts, exclusive.
     """
 
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
-        self.windows: tuple[WindowCovers, ...] = ()
-        self.end_ms: int | None = None
-        self._routes: tuple[tuple[tuple[int, int, int, int], ...], ...] = ()
-        self._places: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+    __slots__ = ("_moves", "_places", "_routes", "end_ms", "windows")
 
-    def moves_at(self, now_ms: int) -> bool:
-        """Tell whether windows are others at a new time."""
-        return ceil_to(now_ms, _STEP_MS) != self.end_ms
-
-    def advance(self, now_ms: int) -> list[Move]:
-        """Move all windows to a new time; returns how sums have to move (everything, the first time).
-
-        Windows end at multiples of the finest resolution, so in between there is nothing to do.
-        """
-        end_ms = ceil_to(now_ms, _STEP_MS)
-        if end_ms == self.end_ms:
-            return []
+    def __init__(self, windows: tuple[WindowCovers, ...], end_ms: int) -> None:
+        self.windows = windows
         self.end_ms = end_ms
-        windows = tuple(window_covers(self._calendar, window, now_ms) for window in WINDOWS)
-        moves: list[Move] = []
-        for index, new in enumerate(windows):
-            old = self.windows[index].covers if self.windows else ((), (), (), ())
-            if self.windows and new == self.windows[index]:
-                continue
-            for which in range(4):
-                added, removed = difference(new.covers[which], old[which]), difference(old[which], new.covers[which])
-                if added or removed or which == FLOW:
-                    moves.append(Move(index, which, added, removed))
-        if moves or not self.windows:
-            self.windows = windows
-            self._routes, self._places = self._make_routes(), {}
-        return moves
+        self._routes = _routes(windows)
+        self._places: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+        self._moves: tuple[Moment | None, Sequence[Move]] = None, ()
 
     def places(self, resolution: int, start_ms: int) -> tuple[tuple[int, int], ...]:
         """Return which sums, of which windows, a slice adds to; looked up once a slice, as all series have the same."""
@@ -101,15 +76,69 @@ class Timeline:
             self._places[slice_] = found
         return found
 
-    def moved_windows(self, moves: Sequence[Move]) -> frozenset[int]:
-        """Return the indexes of the windows that moved."""
-        return frozenset(move.window for move in moves)
+    def moves_to(self, other: Moment) -> Sequence[Move]:
+        """Return how sums have to move from here to another moment; found once, as most series move together."""
+        if self._moves[0] is not other:
+            self._moves = other, list(_moves(self.windows, other.windows))
+        return self._moves[1]
 
-    def _make_routes(self) -> tuple[tuple[tuple[int, int, int, int], ...], ...]:
-        """Per resolution: ``(start, end, window, which)`` of every range that a cell of it may lie in."""
-        routes: list[list[tuple[int, int, int, int]]] = [[] for _ in RESOLUTIONS]
-        for index, window in enumerate(self.windows):
-            for which, cover in enumerate(window.covers):
-                for resolution, start, end in cover:
-                    routes[RESOLUTIONS.index(resolution)].append((start, end, index, which))
-        return tuple(tuple(route) for route in routes)
+
+class Timeline:
+    """The moment at which the windows of all series are to be seen; moves it on.
+
+    Args:
+        calendar: Days and periods of the business zone.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._moment: Moment | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """The present."""
+        assert self._moment is not None, "time has not begun"
+        return self._moment
+
+    @property
+    def end_ms(self) -> int | None:
+        """End of the windows; None before time has begun."""
+        return self._moment.end_ms if self._moment is not None else None
+
+    @property
+    def windows(self) -> tuple[WindowCovers, ...]:
+        """The windows at present, by index."""
+        return self.moment.windows
+
+    def advance(self, now_ms: int) -> frozenset[int]:
+        """Move all windows to a new time; returns the indexes of those that are others then (all, the first time).
+
+        Windows end at multiples of the finest resolution, so in between there is nothing to do.
+        """
+        end_ms = ceil_to(now_ms, _STEP_MS)
+        if end_ms == self.end_ms:
+            return frozenset()
+        before, windows = self._moment, tuple(window_covers(self._calendar, window, now_ms) for window in WINDOWS)
+        self._moment = Moment(windows, end_ms)
+        return frozenset(
+            index for index, window in enumerate(windows) if before is None or window != before.windows[index]
+        )
+
+
+def _moves(before: Sequence[WindowCovers], after: Sequence[WindowCovers]) -> Iterator[Move]:
+    for index, (old, new) in enumerate(zip(before, after, strict=True)):
+        for which in range(4) if old != new else ():
+            added = difference(new.covers[which], old.covers[which])
+            removed = difference(old.covers[which], new.covers[which])
+            if added or removed:
+                yield Move(index, which, added, removed)
+
+
+def _routes(windows: Sequence[WindowCovers]) -> tuple[tuple[tuple[int, int, int, int], ...], ...]:
+    """Per resolution: ``(start, end, window, which)`` of every range that a cell of it may lie in."""
+    routes: list[list[tuple[int, int, int, int]]] = [[] for _ in RESOLUTIONS]
+    for index, window in enumerate(windows):
+        for which, cover in enumerate(window.covers):
+            for resolution, start, end in cover:
+                routes[RESOLUTIONS.index(resolution)].append((start, end, index, which))
+    return tuple(tuple(route) for route in routes)

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from streams.publication import Published
 from streams.rollup.content import Content, Stamp, kpi_value
 from streams.rollup.goal_series import GoalSeries
-from streams.rollup.goals import GROUPING
+from streams.rollup.goals import GROUPING, SeriesOf
 from streams.rollup.series import Series
 from streams.rollup.timeline import Timeline
 from streams.rollup.values import UNKNOWN, KpisOfWindows, WindowKpi
@@ -107,7 +107,7 @@ class Valuation:
         """
         changed, forced = work.windows[window], window in work.forced
         is_moved = changed is None or window in series.previous_changed
-        current, previous = series.window_sums(window, self._timeline)
+        current, previous = series.window_sums(window)
         span = self._timeline.windows[window].span
         for kpi in kpis:
             if changed is not None and kpi.measures.isdisjoint(changed):
@@ -124,13 +124,13 @@ class Valuation:
                 before = known.before
             yield key, kpi, Content(kpi.compute(current, previous), before, span)
 
-    def compared(self, now_ms: int, stamp: Stamp) -> Iterator[Published]:
-        """Return the values that compare series: rankings and goals."""
+    def compared(self, series_of: SeriesOf, now_ms: int, stamp: Stamp) -> Iterator[Published]:
+        """Return the values that compare series: rankings, and goals, which are about any series."""
         reranked, self._reranked = self._reranked, {}
         for place in reranked:
             yield from self._ranks(self._rankings[place], stamp)
         if self._goals is not None:
-            yield from self._goals.values(self._series, self._timeline, now_ms, stamp)
+            yield from self._goals.values(series_of, self._timeline, now_ms, stamp)
 
     def _rank(self, kpi: WindowKpi, series: Series, window: int, content: Content) -> Content | None:
         """Have a series ranked by :meth:`compared`; returns what is said at once of one that is in no ranking any more.

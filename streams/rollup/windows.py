@@ -1,4 +1,4 @@
-"""An owner's series on their way to the present: what changed of them is added, then time moves their windows on."""
+"""An owner's series on their way to the present: each is brought there before it is valued."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALL_TIME: Final = WINDOWS.index("all")
 
 
 class Windows:
-    """Brings all series of an owner to one time, and puts on the worklist what is to be computed for that.
+    """Brings series of an owner to the present, and puts on the worklist what is to be computed for that.
 
     Args:
         series: The series by dimension key; new ones are added.
@@ -50,31 +50,24 @@ class Windows:
         self._worklist.touch(dims)
 
     def settle(self, dims: str) -> None:
-        """Add to the windows of a series what changed: once, before it is valued, however often it did."""
+        """Bring a series to the present: once, before it is valued, however often it changed and time moved on."""
         dims = "" if dims == CLASSES else dims
         if dims in self._changed:
             del self._changed[dims]
-            self._list(dims, self._series[dims].settle(self._timeline))
+            self._list(dims, self._series[dims].bring_to(self._timeline.moment))
 
-    def settle_all(self) -> None:
-        """Add what changed to the windows of all series."""
-        for dims in list(self._changed):
-            self.settle(dims)
+    def at_present(self, dims: str) -> Series | None:
+        """Return a series brought to the present; None where nothing was counted yet."""
+        self.settle(dims)
+        return self._series.get(dims)
 
     def advance(self, now_ms: int) -> None:
-        """Move the windows on, after what changed is added to them as they stand."""
-        if not self._timeline.moves_at(now_ms):
+        """Let time move on."""
+        moved = self._timeline.advance(now_ms)
+        if not moved:
             return
-        anew = self._settle_or_forget()
-        moves = self._timeline.advance(now_ms)
-        if not moves:
-            return
-        moved = self._timeline.moved_windows(moves)
+        self._changed = dict.fromkeys(self._series)
         for dims, series in self._series.items():
-            if dims in anew:
-                series.sum_anew(self._timeline)
-            else:
-                series.move(moves)
             self._worklist.move(dims, moved)
             if series.grouping in self._valuation.of_the_present:
                 for window in EVERY_WINDOW:
@@ -84,8 +77,6 @@ class Windows:
 
     def tidy(self) -> int | None:
         """Let series forget slices that no window reaches any more: each of them once an hour of event time.
-
-        Behind the windows as they stand, not behind the newest event: what they moved past is still to be taken off.
 
         Returns:
             The end of the windows; None when they did not move since the last time.
@@ -98,17 +89,8 @@ class Windows:
         for _ in range(ceil_to(len(self._series) * passed_ms, HOUR_MS) // HOUR_MS):
             if not self._untidy:
                 self._untidy = list(self._series.values())
-            self._untidy.pop().tidy(end_ms)
+            self._untidy.pop().tidy()
         return end_ms
-
-    def _settle_or_forget(self) -> set[str]:
-        """Settle all series, but those whose windows are cheaper to sum anew; returns these."""
-        anew = {dims for dims in self._changed if self._series[dims].is_mostly_new}
-        for dims in anew:
-            del self._changed[dims]
-            self._list(dims, self._series[dims].forget_changes())
-        self.settle_all()
-        return anew
 
     def _list(self, dims: str, changed: Mapping[int, set[str]]) -> None:
         """Put on the worklist what changed of a series: measures by window."""

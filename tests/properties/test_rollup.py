@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from unittest import mock
 
 import msgspec
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.windows import DAY_MS, HOUR_MS, MINUTE_MS, RESOLUTIONS, WINDOWS
 from schemas.wire import CellsMessage, CellUpdate
 from streams.publication import Published
+from streams.rollup import series as series_module
 from streams.rollup.owner import Rollup, RollupRules
 from streams.rollup.series import Change, Series
 from streams.rollup.timeline import Timeline
@@ -33,11 +35,12 @@ steps = st.lists(
             ),
             max_size=3,
         ),
+        st.booleans(),  # the series is seen, and brought to the present for that
     ),
     min_size=1,
     max_size=12,
 )
-Step = tuple[int, list[tuple[int, int, int]]]
+Step = tuple[int, list[tuple[int, int, int]], bool]
 
 
 def inside(events: list[tuple[int, int]], span: Span | None) -> int:
@@ -49,23 +52,26 @@ def from_on(events: list[tuple[int, int]], start_ms: int) -> int:
 
 
 @examples(120)
-@given(zones, steps)
-def test_window_sums_equal_brute_force(zone: str, history: list[Step]) -> None:
+@given(zones, steps, st.booleans())
+def test_window_sums_equal_brute_force(zone: str, history: list[Step], anew: bool) -> None:
     calendar = CALENDARS[zone]
     series, timeline = Series(""), Timeline(calendar)
     events: list[tuple[int, int]] = []
     now_ms = START_MS
-    for passed_ms, additions in history:
-        now_ms += passed_ms
-        for shift, jitter, n in additions:
-            at_ms = now_ms + shift + jitter
-            events.append((at_ms, n))
-            for index, resolution in enumerate(RESOLUTIONS):
-                series.change(Change(index, calendar.slice_start(resolution, at_ms), {"n": n}))
-        series.settle(timeline)
-        series.move(timeline.advance(now_ms))
+    with mock.patch.object(series_module, "_ANEW_SHARE", 8 if anew else 0):
+        for passed_ms, additions, is_seen in history:
+            now_ms += passed_ms
+            for shift, jitter, n in additions:
+                at_ms = now_ms + shift + jitter
+                events.append((at_ms, n))
+                for index, resolution in enumerate(RESOLUTIONS):
+                    series.change(Change(index, calendar.slice_start(resolution, at_ms), {"n": n}))
+            timeline.advance(now_ms)
+            if is_seen:
+                series.bring_to(timeline.moment)
+        series.bring_to(timeline.moment)
     for index, window in enumerate(WINDOWS):
-        current, previous = series.window_sums(index, timeline)
+        current, previous = series.window_sums(index)
         span, before = calendar.window(window, now_ms), calendar.previous(window, now_ms)
         if window != "all":
             assert current.flow.get("n", 0) == inside(events, span), window
