@@ -20,6 +20,8 @@ _SETTLE_S: Final = 0.5
 TURN_S: Final = 0.005
 """How long an agent may go on before others have their turn: what waits for Kafka takes dozens of turns."""
 
+_REST: Final = 2
+
 Behind = Callable[[], bool]
 """Tells whether there is much to catch up with."""
 
@@ -100,6 +102,11 @@ async def every(interval_s: float, act: Callable[[], Awaitable[None]], behind: B
 async def let_others() -> None:
     """Let everything else that waits have its turn, in the middle of what would hold it up in one go."""
     await asyncio.sleep(0)
+
+
+async def rest(held_s: float) -> None:
+    """Let others go on for twice as long as an act has held them up: what waits for Kafka takes dozens of turns."""
+    await asyncio.sleep(_REST * held_s)
 
 
 async def _while(behind: Behind, until_s: float) -> None:

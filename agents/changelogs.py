@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agents.batches import Headers, send_batches
+from agents.cadence import let_others
 from agents.kafka import MAX_REQUEST_BYTES, AIOKafkaProducer, MessageSizeTooLargeError, TopicPartition
 from agents.progress import RecoveryProgress
 from agents.reading import begin_and_end_offsets, read_to_end
@@ -106,14 +107,18 @@ class ChangelogWriter:
         Raises:
             SalesPulseError: One of them was refused; nothing that depends on it may be written.
         """
-        writing = (self._write_partition(topic, partition, records) for partition, records in by_partition if records)
-        for result in await asyncio.gather(*writing, return_exceptions=True):
+        acknowledged: list[asyncio.Future[object]] = []
+        try:
+            for partition, records in by_partition:
+                acknowledged += await self._hand_over(topic, partition, records)
+                await let_others()
+        except Exception as error:
+            raise _refused(topic, error) from error
+        for result in await asyncio.gather(*acknowledged, return_exceptions=True):
             if isinstance(result, BaseException):
-                raise SalesPulseError(
-                    f"writing to {topic} failed: {result}; the worker stops without committing{_way_out(topic, result)}"
-                ) from result
+                raise _refused(topic, result) from result
 
-    async def _write_partition(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+    async def _hand_over(self, topic: str, partition: int, records: Sequence[Record]) -> list[asyncio.Future[object]]:
         small: list[tuple[bytes, bytes | None, Headers]] = []
         futures: list[asyncio.Future[object]] = []
         for key, value in records:
@@ -121,8 +126,7 @@ class ChangelogWriter:
                 futures.append(await self._send(topic, partition, key, value))
             else:
                 small.append((key, value, []))
-        futures += await send_batches(self._producer, topic, partition, small)
-        await asyncio.gather(*futures)
+        return [*futures, *await send_batches(self._producer, topic, partition, small)]
 
     async def _send(self, topic: str, partition: int, key: bytes, value: bytes) -> asyncio.Future[object]:
         """Hand a large record over by itself; the producer refuses one that is larger than any topic of ours takes."""
@@ -134,6 +138,12 @@ class ChangelogWriter:
                 f" {MAX_REQUEST_BYTES:,} at most, whatever the topic allows"
             ) from None
         return future
+
+
+def _refused(topic: str, error: BaseException) -> SalesPulseError:
+    return SalesPulseError(
+        f"writing to {topic} failed: {error}; the worker stops without committing{_way_out(topic, error)}"
+    )
 
 
 def _way_out(topic: str, error: BaseException) -> str:

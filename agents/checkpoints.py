@@ -7,12 +7,13 @@ emits only what it folds again, and folds again only what was not acknowledged.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from agents.cadence import let_others
+from agents.cadence import let_others, rest
 from agents.changelogs import ChangelogWriter, Record
 from agents.emission import Emitter
 from agents.outlet import Outlet
@@ -42,6 +43,7 @@ class Checkpoints:
     Attributes:
         frames: What is folded and not durable yet, by log partition.
         messages: Messages of cells that are taken and not durable yet, by owner.
+        is_last: The next checkpoint is the last one, and nothing else is to be let go on meanwhile.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Checkpoints:
     ) -> None:
         self.frames: dict[int, Unacknowledged] = {}
         self.messages: dict[int, Unacknowledged] = {}
+        self.is_last = False
         self._folds = folds
         self._rollups = rollups
         self._emitter = emitter
@@ -97,11 +100,15 @@ class Checkpoints:
                 return
             if self._folds.get(partition) is not fold:  # it was handed over meanwhile
                 continue
+            began_s = time.monotonic()
             # Taken at one moment: what is checkpointed is what has been emitted.
             emission = self._emitter.take({partition: fold}, everything=True)
             checkpoints[partition] = fold.checkpoint()
+            held_s = time.monotonic() - began_s
             await self._emitter.send(emission)
             await let_others()
+            if not self.is_last:
+                await rest(held_s)
         await self._emitter.acknowledged()
         for step, table in enumerate(FOLD_TABLES):
             records = [(partition, checkpoint.steps[step]) for partition, checkpoint in checkpoints.items()]

@@ -101,7 +101,7 @@ class Pipeline:
 
         Whoever comes next takes it from the topics: nothing of it is acknowledged.
         """
-        self._closed = True
+        self._closed = self._checkpoints.is_last = True
         self.revoke()
 
     # Assignment (see agents.tables.StateKeeper and agents.faust_driver.Positions)
