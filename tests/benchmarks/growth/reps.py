@@ -5,7 +5,7 @@ More reps are more cells and more series that one second's events touch; what is
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
@@ -77,7 +77,7 @@ class _Floor:
             for message in heard(payload):
                 rollup.take(message, 0)
             if self._ticks % _CHECKPOINT_TICKS == 0:
-                rollup.checkpoint()
+                deque(rollup.checkpoint().records, maxlen=0)  # packed as they are asked for
 
         def valuing() -> None:
             nonlocal values

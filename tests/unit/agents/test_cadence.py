@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from agents.cadence import every, metered, on_change
+from agents.cadence import every, metered, on_change, rest
+from tests.model.clock import Clock, Loop
 
 LONG_S = 3_600.0
 DEADLINE_S = 10.0
@@ -226,3 +227,11 @@ async def test_an_error_of_an_act_and_a_cancellation_go_through_it() -> None:
 
 async def _awaited(work: Coroutine[Any, Any, None]) -> float:
     return await metered(work)
+
+
+def test_after_an_act_others_have_twice_as_long_as_it_held_them_up() -> None:
+    clock = Clock(0)
+    loop = Loop(clock)
+    loop.run_until_complete(rest(0.02))
+    assert clock.monotonic() == pytest.approx(0.04)
+    loop.shut()
